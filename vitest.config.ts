@@ -1,9 +1,11 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/{unit,conformance,sim,fuzz,e2e}/**/*.test.ts'],
     pool: 'forks',
     testTimeout: 30_000,
   },
 });
+
+export default config;
