@@ -12,6 +12,9 @@ export const TAILROOM_BYTES = 16;
 /** Size of a slot that {@link DatagramIo.reserve} hands out; no message a core makes itself is larger. */
 export const RESERVED_SLOT_BYTES = 1024;
 
+/** An engine sends what is queued after at most this many sends; a core's ring of destinations needs no more rows. */
+export const QUEUED_SENDS_MAX = 1024;
+
 /** Reasons why {@link DatagramIo.open} gave no socket. */
 export const OPEN_PORT_IN_USE = -1;
 export const OPEN_ADDRESS_UNAVAILABLE = -2;
@@ -44,7 +47,7 @@ export interface DatagramIo {
 
   /**
    * Queues `length` bytes of the slab at `offset` for the endpoint in row `destination`.
-   * The bytes and the row must stay as they are until the batch ends.
+   * The bytes and the row must stay as they are until the batch ends, or {@link QUEUED_SENDS_MAX} sends later.
    */
   send(socket: number, offset: number, length: number, destination: number): void;
   /** The same with the DF bit set, at once and unbatched (RFC 8656 §11.2: DONT-FRAGMENT). */

@@ -7,6 +7,7 @@
  * Hashing is seeded, so that a stranger cannot choose addresses that collide.
  */
 import { ENDPOINT_WORDS, type EndpointBook, INET } from './endpoint.ts';
+import { finish, mix } from './hash.ts';
 
 const SLOT_WORDS = 8; // value + 1 (0: empty), scope, then words 0 to 5 of the endpoint
 const MIN_SLOTS = 64;
@@ -122,18 +123,4 @@ export class EndpointTable {
 function sameWords(a: Int32Array, from: number, b: Int32Array, against: number): boolean {
   for (let i = 0; i < 4; i++) if (a[from + i] !== b[against + i]) return false;
   return true;
-}
-
-// Two rounds of murmur3's 32-bit mixing: cheap, and good enough behind a secret seed.
-function mix(hash: number, word: number): number {
-  word = Math.imul(word, 0xcc9e2d51);
-  word = Math.imul((word << 15) | (word >>> 17), 0x1b873593);
-  hash ^= word;
-  return (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
-}
-
-function finish(hash: number): number {
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
 }

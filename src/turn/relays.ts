@@ -1,0 +1,195 @@
+/**
+ * Opens and closes relayed transport addresses: port claims, sockets, reservations. The one place that
+ * must give back whatever it took when something fails half-way.
+ */
+import {
+  type DatagramIo,
+  type DatagramReceiver,
+  OPEN_PORT_IN_USE,
+  OPEN_RESOURCES_EXHAUSTED,
+} from '../wire/datagram-io.ts';
+import { INET } from '../wire/endpoint.ts';
+import type { AllocateWish } from './allocate-request.ts';
+import type { Relay } from './allocations.ts';
+import { RESERVATION_TOKEN_BYTES } from './reservations.ts';
+import type { ListenerSettings, TurnCrypto, TurnSettings } from './settings.ts';
+import type { TurnSharedState } from './shared-state.ts';
+
+/** Another program may sit in our range: so many ports are tried before the range counts as full. */
+const OPEN_TRIES = 32;
+
+export interface OpenedRelays {
+  ipv4: Relay | undefined;
+  ipv6: Relay | undefined;
+  /** Why a family of a dual allocation is missing: 440 or 508 (ADDRESS-ERROR-CODE), else 0. */
+  ipv4Error: number;
+  ipv6Error: number;
+  /** Set where the next port up is held for a second allocation. */
+  token: Uint8Array | undefined;
+}
+
+export class Relays {
+  readonly #io: DatagramIo;
+  readonly #receiver: DatagramReceiver;
+  readonly #settings: TurnSettings;
+  readonly #crypto: TurnCrypto;
+  readonly #shared: TurnSharedState;
+
+  constructor(
+    io: DatagramIo,
+    receiver: DatagramReceiver,
+    settings: TurnSettings,
+    crypto: TurnCrypto,
+    shared: TurnSharedState,
+  ) {
+    this.#io = io;
+    this.#receiver = receiver;
+    this.#settings = settings;
+    this.#crypto = crypto;
+    this.#shared = shared;
+  }
+
+  /** Opens what an Allocate wants for the allocation `id`, or says 440 or 508 with nothing left open. */
+  open(
+    wish: AllocateWish,
+    listener: ListenerSettings,
+    id: number,
+    bytes: Uint8Array,
+    nowMs: number,
+    lifetimeMs: number,
+  ): OpenedRelays | 440 | 508 {
+    const opened: OpenedRelays = {
+      ipv4: undefined,
+      ipv6: undefined,
+      ipv4Error: 0,
+      ipv6Error: 0,
+      token: undefined,
+    };
+    const expiresAtMs = nowMs + lifetimeMs;
+    if (wish.token >= 0) {
+      const relay = this.#openReserved(bytes, wish.token, id, nowMs, expiresAtMs);
+      if (relay === undefined) return 508;
+      if (this.#io.endpoints.family(relay.endpoint) === INET) opened.ipv4 = relay;
+      else opened.ipv6 = relay;
+      return opened;
+    }
+    if (wish.ipv4) {
+      const relay = this.#openOne(listener.relayIPv4, wish.port, id, expiresAtMs, opened, nowMs);
+      if (typeof relay === 'number') opened.ipv4Error = relay;
+      else opened.ipv4 = relay;
+    }
+    if (wish.ipv6 && (opened.ipv4Error === 0 || wish.eitherSuffices)) {
+      const relay = this.#openOne(listener.relayIPv6, wish.port, id, expiresAtMs, opened, nowMs);
+      if (typeof relay === 'number') opened.ipv6Error = relay;
+      else opened.ipv6 = relay;
+    }
+    if (opened.ipv4 || opened.ipv6) return opened;
+    return (opened.ipv4Error || opened.ipv6Error) === 440 ? 440 : 508;
+  }
+
+  /** Closes the socket and gives the port back; the relay's row stays its owner's. */
+  close(relay: Relay): void {
+    this.#io.close(relay.socket);
+    this.#shared.portClaims.release(relay.relayAddress, relay.port);
+  }
+
+  /** Closes what {@link open} opened for an allocation that does not come about; a reservation just expires. */
+  abandon(opened: OpenedRelays): void {
+    for (const relay of [opened.ipv4, opened.ipv6]) {
+      if (!relay) continue;
+      this.close(relay);
+      this.#io.endpoints.release(relay.endpoint);
+    }
+  }
+
+  /** Closes reserved ports that nobody came for. */
+  expireReservations(nowMs: number): void {
+    const nowSeconds = Math.trunc(nowMs / 1000);
+    for (;;) {
+      const expired = this.#shared.reservations.takeExpired(nowSeconds);
+      if (expired === undefined) return;
+      this.#io.discard(expired.socketToken);
+      this.#shared.portClaims.release(expired.relayAddress, expired.port);
+    }
+  }
+
+  #openOne(
+    relayAddress: number,
+    wanted: AllocateWish['port'],
+    id: number,
+    expiresAtMs: number,
+    opened: OpenedRelays,
+    nowMs: number,
+  ): Relay | 440 | 508 {
+    if (relayAddress < 0) return 440;
+    const { endpoints } = this.#io;
+    const endpoint = endpoints.acquire();
+    if (endpoint < 0) return 508;
+    for (let attempt = 0; attempt < OPEN_TRIES; attempt++) {
+      const port = this.#shared.portClaims.claim(relayAddress, wanted, this.#crypto.randomBelow);
+      if (port === 0) break;
+      const socket = this.#openSocket(relayAddress, port, endpoint, id);
+      const reserved =
+        socket < 0 || wanted !== 'even-pair' || this.#reserve(relayAddress, port, opened, nowMs);
+      if (socket >= 0 && reserved) return { socket, relayAddress, port, endpoint, expiresAtMs };
+      if (socket >= 0) this.#io.close(socket);
+      this.#shared.portClaims.release(relayAddress, port);
+      if (wanted === 'even-pair' && socket < 0) this.#shared.portClaims.release(relayAddress, port + 1);
+      if (socket === OPEN_RESOURCES_EXHAUSTED) break;
+    }
+    endpoints.release(endpoint);
+    return 508;
+  }
+
+  /** Opens the odd port above `port`, already claimed, and holds it; on failure the claim is given back. */
+  #reserve(relayAddress: number, port: number, opened: OpenedRelays, nowMs: number): boolean {
+    const token = new Uint8Array(RESERVATION_TOKEN_BYTES);
+    this.#crypto.randomFill(token);
+    const endpoint = this.#io.endpoints.acquire();
+    const socket =
+      endpoint < 0 ? OPEN_RESOURCES_EXHAUSTED : this.#openSocket(relayAddress, port + 1, endpoint, -1);
+    if (endpoint >= 0) this.#io.endpoints.release(endpoint);
+    if (socket >= 0) {
+      const socketToken = this.#io.detach(socket);
+      const reservation = { socketToken, relayAddress, port: port + 1 };
+      if (this.#shared.reservations.put(token, reservation, Math.trunc(nowMs / 1000))) {
+        opened.token = token;
+        return true;
+      }
+      this.#io.discard(socketToken);
+    }
+    this.#shared.portClaims.release(relayAddress, port + 1);
+    return false;
+  }
+
+  #openReserved(
+    bytes: Uint8Array,
+    token: number,
+    id: number,
+    nowMs: number,
+    expiresAtMs: number,
+  ): Relay | undefined {
+    const reservation = this.#shared.reservations.take(bytes, token, Math.trunc(nowMs / 1000));
+    if (reservation === undefined) return undefined;
+    const { socketToken, relayAddress, port } = reservation;
+    const endpoint = this.#io.endpoints.acquire();
+    const socket = endpoint < 0 ? endpoint : this.#io.attach(socketToken, this.#receiver, id);
+    if (socket < 0) {
+      if (endpoint >= 0) this.#io.endpoints.release(endpoint);
+      this.#io.discard(socketToken);
+      this.#shared.portClaims.release(relayAddress, port);
+      return undefined;
+    }
+    this.#io.endpoints.setText(endpoint, this.#address(relayAddress), port);
+    return { socket, relayAddress, port, endpoint, expiresAtMs };
+  }
+
+  #openSocket(relayAddress: number, port: number, endpoint: number, id: number): number {
+    if (!this.#io.endpoints.setText(endpoint, this.#address(relayAddress), port)) return OPEN_PORT_IN_USE;
+    return this.#io.open(endpoint, this.#receiver, id);
+  }
+
+  #address(relayAddress: number): string {
+    return this.#settings.relayAddresses[relayAddress]?.address ?? '';
+  }
+}
