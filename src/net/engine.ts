@@ -29,12 +29,19 @@ export const ENGINE_COUNTER_NAMES = [
   'streamsRefused',
   /** Streams closed for bytes that are no STUN or ChannelData, or for an oversized message. */
   'streamsMalformed',
-  /** Streams closed because a handshake or an unfinished message took too long, or nothing came. */
+  /** Streams closed because a handshake or an unfinished message took too long, or nothing came or was read. */
   'streamsTimedOut',
+  /** TLS handshakes that failed, or whose client left before the end. */
+  'streamsHandshakeFailed',
+  /** Streams closed because unfinished messages took too much memory, and this one the most. */
+  'streamsEvicted',
 ] as const;
 
 export const ENGINE: Readonly<Record<(typeof ENGINE_COUNTER_NAMES)[number], number>> =
   indexed(ENGINE_COUNTER_NAMES);
+
+/** Bytes of the slab that an engine sets aside for messages of stream clients (see `stream-io`). */
+export const STREAM_AREA_BYTES = 262_144;
 
 export interface EngineOptions {
   /** Rows of the endpoint book: the most transport addresses that can be remembered at once. */
@@ -65,6 +72,8 @@ export interface Engine extends DatagramIo {
   readonly driveModes: readonly DriveMode[];
   /** An eventfd: 8 bytes written to it make a blocked engine call `onWake`; -1 where there is none. */
   readonly wakeDescriptor: number;
+  /** Where the {@link STREAM_AREA_BYTES} begin in the slab; the engine itself never touches them. */
+  readonly streamAreaOffset: number;
 
   /** As `open`, for a listener: several workers may share its address and port (SO_REUSEPORT) where the engine can. */
   openListener(local: number, receiver: DatagramReceiver, tag: number): number;

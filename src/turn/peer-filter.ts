@@ -116,13 +116,15 @@ const CARRIERS = EMBEDDED_IPV4.map(({ prefix, at, inverted }) => ({
   flip: inverted ? 0xff : 0,
 }));
 
+const NEVER_CARRIERS = prefixes(['::/128', '::1/128']);
+
 function within(list: readonly Prefix[], address: Uint8Array): boolean {
   return list.some((prefix) => prefixContains(prefix, address));
 }
 
 /** The IPv4 addresses that an IPv6 address carries. `::` and `::1` are themselves, not 0.0.0.0 and 0.0.0.1. */
 function embedded(address: Uint8Array): Uint8Array[] {
-  if (address.length === 4) return [];
+  if (address.length === 4 || within(NEVER_CARRIERS, address)) return [];
   return CARRIERS.filter(({ prefix }) => prefixContains(prefix, address)).map(({ at, flip }) =>
     address.slice(at, at + 4).map((byte) => byte ^ flip),
   );

@@ -1,0 +1,181 @@
+/** What the admin server may ask of a node, answered from the media plane and the credential store. */
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type {
+  AdminSource,
+  CredentialAdmin,
+  NodeStatus,
+  TrafficTotals,
+  TurnRelayStatus,
+  TurnStatus,
+} from '../admin/source.ts';
+import type { Config } from '../config/config.ts';
+import { countersByReason, sumCounters } from '../metrics/counters.ts';
+import { PrometheusMetrics } from '../metrics/prometheus.ts';
+import type { AllocationReport } from '../turn/inspect.ts';
+import type { CredentialStore } from './credential-store.ts';
+import type { MediaPlane } from './media-plane.ts';
+
+export class NodeAdmin implements AdminSource {
+  readonly credentials: CredentialAdmin;
+  readonly #config: Config;
+  readonly #engine: string;
+  readonly #media: MediaPlane | undefined;
+  readonly #metrics: PrometheusMetrics;
+  readonly #version = packageVersion();
+  readonly #startedMs = Date.now();
+
+  constructor(
+    config: Config,
+    engine: string,
+    media: MediaPlane | undefined,
+    store: CredentialStore,
+    log: Logger,
+  ) {
+    this.#config = config;
+    this.#engine = engine;
+    this.#media = media;
+    this.credentials = credentialAdmin(media, store, log);
+    this.#metrics = new PrometheusMetrics({
+      counters: () => media?.counters() ?? [],
+      workers: () => media?.workers.length ?? 0,
+      engine: () => engine,
+      version: this.#version,
+    });
+  }
+
+  traffic(): TrafficTotals {
+    const sums = this.#sums();
+    return {
+      packetsClientToPeer: sums.clientToPeerPackets ?? 0,
+      bytesClientToPeer: sums.clientToPeerBytes ?? 0,
+      packetsPeerToClient: sums.peerToClientPackets ?? 0,
+      bytesPeerToClient: sums.peerToClientBytes ?? 0,
+    };
+  }
+
+  async status(): Promise<NodeStatus> {
+    const report = await this.#media?.report(0);
+    return {
+      name: this.#config.node.name,
+      version: this.#version,
+      healthy: true,
+      reason: null,
+      startTime: new Date(this.#startedMs).toISOString(),
+      uptimeSeconds: Math.floor((Date.now() - this.#startedMs) / 1000),
+      engine: this.#engine,
+      workers: this.#media?.workers.length ?? 0,
+      turn: {
+        state: this.#media ? 'active' : 'inactive',
+        activeClients: report?.clients ?? 0,
+        activeRelays: report?.allocationsTotal ?? 0,
+      },
+    };
+  }
+
+  async turn(relaysMax: number): Promise<TurnStatus> {
+    const media = this.#media;
+    const report = await media?.report(relaysMax);
+    const sums = this.#sums();
+    return {
+      state: media ? 'active' : 'inactive',
+      realm: this.#config.turn.realm,
+      engine: this.#engine,
+      workers: (media?.workers ?? []).map(({ index, hears }, i) => ({
+        id: index,
+        kind: hears,
+        counters: sumCounters(media?.counters().slice(i, i + 1) ?? []),
+      })),
+      listeners: media ? listenersOf(media) : [],
+      activeClients: report?.clients ?? 0,
+      activeRelays: report?.allocationsTotal ?? 0,
+      relays: media && report ? report.allocations.map((allocation) => relayStatus(media, allocation)) : [],
+      relaysTotal: report?.allocationsTotal ?? 0,
+      counters: sums,
+      drops: countersByReason(sums, 'drop'),
+      authFailures: countersByReason(sums, 'auth'),
+    };
+  }
+
+  metricsText(): Promise<string> {
+    return this.#metrics.text();
+  }
+
+  #sums(): Record<string, number> {
+    return sumCounters(this.#media?.counters() ?? []);
+  }
+}
+
+function credentialAdmin(
+  media: MediaPlane | undefined,
+  store: CredentialStore,
+  log: Logger,
+): CredentialAdmin {
+  return {
+    list: () => store.names(),
+    add: async (name, password) => {
+      store.add({ name, password });
+      await media?.setUser({ name, password });
+      log.info({ user: name }, 'credential added');
+    },
+    remove: async (name) => {
+      const returns = store.remove(name);
+      const allocationsEnded = (await media?.removeUser(name)) ?? 0;
+      log.info({ user: name, allocationsEnded }, 'credential removed');
+      if (returns) {
+        log.warn({ user: name }, 'the user stands in the configuration and returns with the next start');
+      }
+      return allocationsEnded;
+    },
+  };
+}
+
+function listenersOf(media: MediaPlane): TurnStatus['listeners'] {
+  return media.settings.listeners.map(({ protocol, address, port }, index) => {
+    const opened = media.workers
+      .flatMap(({ listeners }) => listeners)
+      .find(({ listener }) => listener === index);
+    return {
+      protocol,
+      address,
+      port,
+      receiveBufferBytes: opened?.receiveBufferBytes ?? null,
+      sendBufferBytes: opened?.sendBufferBytes ?? null,
+    };
+  });
+}
+
+function relayStatus(
+  media: MediaPlane,
+  allocation: AllocationReport & { readonly worker: number },
+): TurnRelayStatus {
+  const { channels, permissions } = allocation;
+  const bound = channels.map(({ peer }) => peer);
+  const unbound = permissions
+    .map(({ address }) => address)
+    .filter(
+      (address) => !bound.some((peer) => peer.startsWith(`${address}:`) || peer.startsWith(`[${address}]`)),
+    );
+  return {
+    id: `${allocation.worker}-${allocation.id}`,
+    worker: allocation.worker,
+    client: {
+      protocol: media.settings.listeners[allocation.listener]?.protocol ?? 'udp',
+      address: allocation.client,
+    },
+    user: allocation.user,
+    relayAddress: allocation.relayAddresses[0] ?? '',
+    additionalRelayAddress: allocation.relayAddresses[1] ?? null,
+    expiresInSeconds: allocation.expiresInSeconds,
+    peers: [...bound, ...unbound],
+    permissions,
+    channels,
+    counters: allocation.counters,
+  };
+}
+
+/** `package.json` lies two folders up from here, in `src/` as in `dist/`. */
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,148 @@
+/**
+ * From the configuration and the host's addresses to what the TURN core is told. Pure: the host's
+ * interfaces are an argument.
+ */
+import type { NetworkInterfaceInfo } from 'node:os';
+import type { Config } from '../config/config.ts';
+import { turnRequestsPorts } from '../config/ports.ts';
+import type { ListenerSettings, RelayAddress, TurnSettings } from '../turn/settings.ts';
+import { formatAddress, type Prefix, parseAddress, parsePrefix } from '../wire/address.ts';
+
+export type HostInterfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/** What is in the configuration does not fit this host. The message is one line, with key, value and rule. */
+export class HostMismatchError extends Error {
+  readonly code = 'HOST_MISMATCH';
+}
+
+const HTTPS_PORT = 443;
+
+/** @throws HostMismatchError */
+export function resolveTurnSettings(
+  config: Config,
+  host: HostInterfaces,
+  nonceKey: Uint8Array,
+): TurnSettings {
+  const { turn } = config;
+  const hostAddresses = addressesOf(host);
+  const listenAddresses = unique(turn.listenAddresses.flatMap((address) => expand(address, hostAddresses)));
+  const relayTexts = turn.relayAddresses.length > 0 ? turn.relayAddresses.map(canonical) : listenAddresses;
+  if (listenAddresses.length === 0) {
+    throw new HostMismatchError(
+      `turn.listenAddresses: must name an address of this host: got ${turn.listenAddresses.join(', ')}`,
+    );
+  }
+  const relayAddresses = withExternal(relayTexts, turn.externalAddresses);
+  return {
+    realm: turn.realm,
+    authentication: turn.authentication,
+    unauthenticatedBinding: turn.unauthenticatedBinding,
+    sharedSecret: turn.sharedSecret ?? undefined,
+    nonceKey,
+    lifetimeSecondsMax: turn.lifetimeSecondsMax,
+    relayPorts: turn.mediaPorts,
+    relayAddresses,
+    listeners: listeners(config, listenAddresses, relayTexts),
+    peers: {
+      allow: turn.peers.allow.map(prefix),
+      deny: turn.peers.deny.map(prefix),
+      refusal: turn.peers.refusal,
+      ownAddresses: unique([...hostAddresses, ...listenAddresses]),
+      ownPorts: unique([
+        ...listeningPorts(config).map(([, port]) => port),
+        config.admin.http.port,
+        config.b2bua.ng.port,
+      ]),
+    },
+    limits: turn.limits,
+    mediaPolicy: turn.mediaPolicy,
+  };
+}
+
+/** Every (protocol, port) on which TURN requests are heard. */
+function listeningPorts(config: Config): [ListenerSettings['protocol'], number][] {
+  const { turn } = config;
+  const ports: [ListenerSettings['protocol'], number][] = [];
+  for (const port of turnRequestsPorts(turn)) {
+    if (turn.protocolMode !== 'tcp') ports.push(['udp', port]);
+    if (turn.protocolMode !== 'udp') ports.push(['tcp', port]);
+  }
+  if (turn.tls) ports.push(['tls', turn.tls.port]);
+  // The appliance's "TCP 443 TURN service": TLS where there is a certificate, since 443 is meant to pass for HTTPS.
+  if (turn.tcp443) ports.push([turn.tls ? 'tls' : 'tcp', HTTPS_PORT]);
+  return ports;
+}
+
+function listeners(
+  config: Config,
+  addresses: readonly string[],
+  relays: readonly string[],
+): ListenerSettings[] {
+  return addresses.flatMap((address) =>
+    listeningPorts(config).map(([protocol, port]) => ({
+      protocol,
+      address,
+      port,
+      relayIPv4: relayFor(address, relays, false),
+      relayIPv6: relayFor(address, relays, true),
+    })),
+  );
+}
+
+/** The relay address for clients of a listener: its own, else one as local as it is, else any; -1 if none. */
+function relayFor(listener: string, relays: readonly string[], ipv6: boolean): number {
+  const ofFamily = (address: string): boolean => address.includes(':') === ipv6;
+  if (ofFamily(listener) && relays.includes(listener)) return relays.indexOf(listener);
+  const alike = relays.findIndex((relay) => ofFamily(relay) && isLoopback(relay) === isLoopback(listener));
+  return alike >= 0 ? alike : relays.findIndex(ofFamily);
+}
+
+function withExternal(relays: readonly string[], external: Readonly<Record<string, string>>): RelayAddress[] {
+  const byAddress = new Map(
+    Object.entries(external).map(([inner, outer]) => [canonical(inner), canonical(outer)]),
+  );
+  for (const inner of byAddress.keys()) {
+    if (relays.includes(inner)) continue;
+    throw new HostMismatchError(
+      `turn.externalAddresses: must map relay addresses (${relays.join(', ')}): got ${inner}`,
+    );
+  }
+  return relays.map((address) => ({ address, external: byAddress.get(address) }));
+}
+
+/** The host's addresses of both families, without link-local ones, which need a zone to be of use. */
+function addressesOf(host: HostInterfaces): string[] {
+  return unique(
+    Object.values(host)
+      .flatMap((infos) => infos ?? [])
+      .map((info) => info.address)
+      .filter((address) => !/^fe[89ab]/i.test(address)),
+  );
+}
+
+/** An unspecified address stands for all of the host's: each gets a socket, so that answers leave from where requests came to. */
+function expand(address: string, hostAddresses: readonly string[]): string[] {
+  const text = canonical(address);
+  if (text === '0.0.0.0') return hostAddresses.filter((one) => !one.includes(':'));
+  if (text === '::') return hostAddresses.filter((one) => one.includes(':'));
+  return [text];
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
+function canonical(address: string): string {
+  const bytes = parseAddress(address);
+  return bytes ? formatAddress(bytes) : address;
+}
+
+function prefix(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  if (!parsed) throw new HostMismatchError(`turn.peers: must be address/bits: got ${text}`);
+  return parsed;
+}
+
+function unique<Value>(values: readonly Value[]): Value[] {
+  return [...new Set(values)];
+}
