@@ -9,6 +9,7 @@
  */
 import type { Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
+import { isChannelData } from '../wire/channel-data.ts';
 import { count } from '../wire/counters.ts';
 import {
   type DatagramIo,
@@ -17,7 +18,7 @@ import {
   TAILROOM_BYTES,
 } from '../wire/datagram-io.ts';
 import type { EndpointBook } from '../wire/endpoint.ts';
-import { FRAME_MALFORMED, FRAME_READY, isChannelData } from '../wire/stream-framing.ts';
+import { FRAME_MALFORMED, FRAME_READY } from '../wire/stream-framing.ts';
 import { ENGINE, type Engine, STREAM_AREA_BYTES } from './engine.ts';
 import { setNodeAddress } from './socket-address.ts';
 import { StreamConnection, type StreamIdentity, type StreamService } from './stream-connection.ts';

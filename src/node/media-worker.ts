@@ -150,9 +150,10 @@ class MediaWorker {
   #stop(): void {
     this.#turn.close();
     this.#engine.flush();
-    void this.#streams.stop();
-    this.#engine.stop();
-    parentPort?.unref(); // taking its listener off would leave the port holding the thread
+    parentPort?.removeAllListeners('message');
+    if (this.#setup.hears === 'datagrams') this.#engine.stop();
+    // Connections write from the engine's memory: they go first.
+    else void this.#streams.stop().then(() => this.#engine.stop());
   }
 
   #events(): TurnEvents {

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import { turnRequestsPorts } from '../config/ports.ts';
 import type { ListenerSettings, RelayAddress, TurnSettings } from '../turn/settings.ts';
 import { formatAddress, type Prefix, parseAddress, parsePrefix } from '../wire/address.ts';
+import { CHANNEL_NUMBER_MAX, CHANNEL_NUMBER_MAX_RFC5766 } from '../wire/channel-data.ts';
 
 export type HostInterfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
@@ -55,6 +56,7 @@ export function resolveTurnSettings(
       ]),
     },
     limits: turn.limits,
+    channelNumberMax: turn.channelNumbers === 'rfc5766' ? CHANNEL_NUMBER_MAX_RFC5766 : CHANNEL_NUMBER_MAX,
     mediaPolicy: turn.mediaPolicy,
   };
 }

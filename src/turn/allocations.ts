@@ -81,7 +81,7 @@ export class Allocations {
   readonly #byRelay: EndpointTable; // own relay endpoint → allocation
   readonly #permissionByPeer: EndpointTable; // (allocation, peer address) → permission row
   readonly #channelByPeer: EndpointTable; // (allocation, peer endpoint) → channel row
-  readonly #channelByNumber = new ChannelIndex();
+  readonly #channelByNumber: ChannelIndex; // (allocation, channel number) → channel row
   #size = 0;
 
   constructor(book: EndpointBook, hashSeed: number) {
@@ -90,6 +90,7 @@ export class Allocations {
     this.#byRelay = new EndpointTable(book, 'compared', hashSeed);
     this.#permissionByPeer = new EndpointTable(book, 'ignored', hashSeed);
     this.#channelByPeer = new EndpointTable(book, 'compared', hashSeed);
+    this.#channelByNumber = new ChannelIndex(hashSeed);
   }
 
   get size(): number {

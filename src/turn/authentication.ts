@@ -77,10 +77,12 @@ export class Authentication {
     this.#userByHash.set(this.#userHash(user), user);
   }
 
-  removeUser(name: string): void {
+  /** Forgets a user; returns the name as {@link Identity} spells it. */
+  removeUser(name: string): string {
     const user = opaque(name);
     this.#users.delete(user);
     this.#userByHash.delete(this.#userHash(user));
+    return user;
   }
 
   /** Follows RFC 8489 §9.2.4 in its order; counts every failure under its reason. */

@@ -1,12 +1,24 @@
-/** From (allocation, channel number) to the channel's row: open addressing in one typed array. */
-import { CHANNEL_NUMBER_MIN } from '../wire/channel-data.ts';
+/**
+ * From (allocation, channel number) to the channel's row: open addressing in one typed array. Clients
+ * choose the numbers, so hashing is seeded: with a known hash, one user's channels could be made to
+ * lie in one long run, and each of their packets to cost thousands of probes.
+ */
+import { CHANNEL_NUMBER_MAX_RFC5766, CHANNEL_NUMBER_MIN } from '../wire/channel-data.ts';
+import { finish, mix } from '../wire/hash.ts';
 
 const INITIAL_SLOTS = 256;
-const CHANNELS = 4096; // channel numbers an allocation can have
+/** Channel numbers there are, those of RFC 5766 included. */
+const CHANNELS = CHANNEL_NUMBER_MAX_RFC5766 - CHANNEL_NUMBER_MIN + 1;
 
 export class ChannelIndex {
+  readonly #seed: number;
   #slots = new Int32Array(INITIAL_SLOTS * 2); // key + 1 (0: empty), row
   #size = 0;
+
+  /** `seed`: secret, 32 bits. */
+  constructor(seed: number) {
+    this.#seed = seed | 0;
+  }
 
   /** The channel's row, or -1. */
   get(allocation: number, channelNumber: number): number {
@@ -41,7 +53,7 @@ export class ChannelIndex {
   }
 
   #home(key: number): number {
-    return ((Math.imul(key, 0x9e3779b1) >>> 7) * 2) & (this.#slots.length - 1);
+    return (finish(mix(this.#seed, key)) * 2) & (this.#slots.length - 1);
   }
 
   #find(key: number): number {

@@ -57,9 +57,13 @@ export class DataPath {
   readonly #counters: Float64Array;
   readonly #mediaOnly: boolean;
   readonly #writer: StunWriter;
-  /** Destinations of Send indications, which name their peer per packet: a ring as long as the send queue. */
-  readonly #peers = new Int32Array(QUEUED_SENDS_MAX);
-  #peersUsed = 0;
+  /**
+   * Destinations of Send indications, which name their peer per packet: a ring with one row more than
+   * the send queue has places. A row is passed over only when a queued packet needs it, or packets
+   * that are dropped would bring the ring round to the row of one that still waits to be sent.
+   */
+  readonly #peers = new Int32Array(QUEUED_SENDS_MAX + 1);
+  #nextPeer = 0;
   readonly #shown: number;
   readonly #transactionIds = new Uint8Array(TRANSACTION_POOL_BYTES);
   #transactionIdsUsed = TRANSACTION_POOL_BYTES;
@@ -111,8 +115,7 @@ export class DataPath {
     if (allocation === undefined) return this.#drop(TURN.dropNoAllocation);
     const data = request.value(ATTR_DATA);
     const { endpoints } = this.#io;
-    this.#peersUsed = (this.#peersUsed + 1) % QUEUED_SENDS_MAX;
-    const peer = this.#peers[this.#peersUsed] as number;
+    const peer = this.#peers[this.#nextPeer] as number;
     const named =
       data >= 0 &&
       request.peerCount > 0 &&
@@ -125,7 +128,8 @@ export class DataPath {
     if (verdict === PEER_OWN_RELAY) verdict = this.#filter.judgeOwnPort(endpoints, peer);
     const dontFragment = request.has(ATTR_DONT_FRAGMENT);
     const length = request.valueLength(ATTR_DATA);
-    this.#toPeer(allocation, permission, verdict, data, length, peer, dontFragment);
+    const isQueued = this.#toPeer(allocation, permission, verdict, data, length, peer, dontFragment);
+    if (isQueued) this.#nextPeer = (this.#nextPeer + 1) % this.#peers.length;
   }
 
   /** A datagram from a peer at a relay of the allocation (RFC 8656 §11.3, §12.7). */
@@ -176,6 +180,7 @@ export class DataPath {
     this.#io.send(allocation.socket, writer.offset, writer.length, allocation.client);
   }
 
+  /** Sends to a peer, or drops; says whether the row `peer` is now the destination of a queued packet. */
   #toPeer(
     allocation: Allocation,
     permission: number,
@@ -184,16 +189,16 @@ export class DataPath {
     length: number,
     peer: number,
     dontFragment: boolean,
-  ): void {
+  ): boolean {
     const { permissions, tallies } = this.#allocations;
     if ((permissions.expiresAtMs[permission] as number) <= this.nowMs) {
-      return this.#dropOf(allocation, TURN.dropNoPermission);
+      return this.#notQueued(allocation, TURN.dropNoPermission);
     }
     const refused = this.#refusal(verdict, offset, length);
-    if (refused >= 0) return this.#dropOf(allocation, refused);
+    if (refused >= 0) return this.#notQueued(allocation, refused);
     const isIPv4 = this.#io.endpoints.family(peer) === INET;
     const socket = isIPv4 ? allocation.socketIPv4 : allocation.socketIPv6;
-    if (socket < 0) return this.#dropOf(allocation, TURN.dropPeerFamily);
+    if (socket < 0) return this.#notQueued(allocation, TURN.dropPeerFamily);
     count(this.#counters, TURN.clientToPeerPackets);
     count(this.#counters, TURN.clientToPeerBytes, length);
     add(tallies, allocation.id, TALLY_PACKETS_FROM_CLIENT, 1);
@@ -203,11 +208,13 @@ export class DataPath {
       const relay = isIPv4 ? allocation.relayIPv4 : allocation.relayIPv6;
       if (other !== undefined && relay !== undefined) {
         count(this.#counters, TURN.shortcutPackets);
-        return this.fromPeer(other, offset, length, relay.endpoint);
+        this.fromPeer(other, offset, length, relay.endpoint);
+        return false;
       }
     }
     if (dontFragment) this.#io.sendDontFragment(socket, offset, length, peer);
     else this.#io.send(socket, offset, length, peer);
+    return true;
   }
 
   /** The drop reason for a packet by the peer's verdict or the media policy, or -1 if it may pass. */
@@ -275,6 +282,11 @@ export class DataPath {
 
   #drop(reason: number): void {
     count(this.#counters, reason);
+  }
+
+  #notQueued(allocation: Allocation, reason: number): false {
+    this.#dropOf(allocation, reason);
+    return false;
   }
 
   #dropOf(allocation: Allocation, reason: number): void {

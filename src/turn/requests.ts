@@ -3,7 +3,7 @@
  * attributes, then each method in the RFC's order of checks. Control plane.
  */
 import { u16, u32 } from '../wire/bytes.ts';
-import { CHANNEL_NUMBER_MAX, CHANNEL_NUMBER_MIN } from '../wire/channel-data.ts';
+import { CHANNEL_NUMBER_MIN } from '../wire/channel-data.ts';
 import { count } from '../wire/counters.ts';
 import type { DatagramIo } from '../wire/datagram-io.ts';
 import { INET } from '../wire/endpoint.ts';
@@ -237,7 +237,7 @@ export class Requests {
     const { allocations, settings, peerFilter } = this.#core;
     if (request.valueLength(ATTR_CHANNEL_NUMBER) !== 4 || request.peerCount === 0) return 400;
     const channelNumber = u16(request.bytes, request.value(ATTR_CHANNEL_NUMBER));
-    if (channelNumber < CHANNEL_NUMBER_MIN || channelNumber > CHANNEL_NUMBER_MAX) return 400;
+    if (channelNumber < CHANNEL_NUMBER_MIN || channelNumber > settings.channelNumberMax) return 400;
     const error = this.#readPeer(request, 0, allocation);
     if (error !== 0) return error;
     // Neither the number nor the peer may be bound otherwise (RFC 8656 §12.2).

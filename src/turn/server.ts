@@ -8,9 +8,11 @@
  *     allocations     the tables both work on
  *     shared-state    what several workers must agree on
  */
+import { u8 } from '../wire/bytes.ts';
+import { isChannelData } from '../wire/channel-data.ts';
 import { count } from '../wire/counters.ts';
 import type { DatagramIo, DatagramReceiver } from '../wire/datagram-io.ts';
-import { KIND_CHANNEL_DATA, KIND_STUN, kindOf } from '../wire/demux.ts';
+import { KIND_STUN, kindOf } from '../wire/demux.ts';
 import {
   ATTR_CHANNEL_NUMBER,
   ATTR_DATA,
@@ -150,9 +152,9 @@ export class TurnCore implements DatagramReceiver {
       return;
     }
     if (length === 0) return this.drop(TURN.dropEmpty);
-    const kind = kindOf(this.io.bytes, offset);
-    if (kind === KIND_CHANNEL_DATA) return this.#dataPath.channelData(socket, offset, length, source);
-    if (kind !== KIND_STUN) return this.drop(TURN.dropNotTurn);
+    const { bytes } = this.io;
+    if (isChannelData(u8(bytes, offset))) return this.#dataPath.channelData(socket, offset, length, source);
+    if (kindOf(bytes, offset) !== KIND_STUN) return this.drop(TURN.dropNotTurn);
     const outcome = this.#reader.parse(this.io.bytes, offset, length);
     if (outcome === STUN_BAD_FINGERPRINT) return this.drop(TURN.dropBadFingerprint);
     if (outcome !== STUN_OK) return this.drop(TURN.dropMalformedStun);
@@ -194,10 +196,10 @@ export class TurnCore implements DatagramReceiver {
 
   /** Removes a user and ends the user's allocations; returns how many. */
   removeUser(name: string): number {
-    this.authentication.removeUser(name);
+    const user = this.authentication.removeUser(name);
     let ended = 0;
     for (const allocation of this.allocations) {
-      if (allocation.user !== name) continue;
+      if (allocation.user !== user) continue;
       this.endRelays(allocation, allocation.relays, 'revoked');
       ended++;
     }

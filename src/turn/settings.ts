@@ -20,6 +20,8 @@ export interface TurnSettings {
   readonly listeners: readonly ListenerSettings[];
   readonly peers: PeerSettings;
   readonly limits: TurnLimits;
+  /** Highest channel number a client may bind: 0x4FFF (RFC 8656) or 0x7FFF (RFC 5766). */
+  readonly channelNumberMax: number;
   /** `media`: only STUN, DTLS and RTP pass, by first byte (RFC 7983); a tunnel finds no way. */
   readonly mediaPolicy: 'any' | 'media';
 }

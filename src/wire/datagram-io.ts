@@ -12,7 +12,7 @@ export const TAILROOM_BYTES = 16;
 /** Size of a slot that {@link DatagramIo.reserve} hands out; no message a core makes itself is larger. */
 export const RESERVED_SLOT_BYTES = 1024;
 
-/** An engine sends what is queued after at most this many sends; a core's ring of destinations needs no more rows. */
+/** An engine sends what is queued after at most this many sends; a core's ring of destinations needs one row more. */
 export const QUEUED_SENDS_MAX = 1024;
 
 /** Reasons why {@link DatagramIo.open} gave no socket. */

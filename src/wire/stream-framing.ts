@@ -10,7 +10,7 @@
  * client that speaks TLS to the port without.
  */
 import { i32, u8, u16 } from './bytes.ts';
-import { CHANNEL_HEADER_BYTES } from './channel-data.ts';
+import { CHANNEL_HEADER_BYTES, isChannelData } from './channel-data.ts';
 import { MAGIC_COOKIE, STUN_HEADER_BYTES } from './stun.ts';
 
 /** Outcomes of {@link StreamFramer.next}. */
@@ -31,11 +31,6 @@ const NOTHING = new Uint8Array(0);
 /** Sizes that {@link frameBytes} cannot tell. */
 const SIZE_UNKNOWN = 0;
 const SIZE_INVALID = -1;
-
-/** Whether a message that starts with this byte is ChannelData, which streams pad to 4 bytes. */
-export function isChannelData(firstByte: number): boolean {
-  return (firstByte & 0xf0) === 0x40;
-}
 
 /**
  * Cuts one stream into messages: `feed` a chunk, then call `next` until it is not `FRAME_READY`.

@@ -10,7 +10,6 @@ import {
   HEADROOM_BYTES,
   OPEN_ADDRESS_UNAVAILABLE,
   OPEN_PORT_IN_USE,
-  OPEN_RESOURCES_EXHAUSTED,
   QUEUED_SENDS_MAX,
   RESERVED_SLOT_BYTES,
   TAILROOM_BYTES,
@@ -19,14 +18,13 @@ import { ENDPOINT_WORDS, EndpointBook } from '../../src/wire/endpoint.ts';
 import type { IcmpError, Place, SimNetwork, SimSocket } from './sim-network.ts';
 
 export const PACKET_BYTES_MAX = 2048;
-const SLOTS = 128;
+/** Packets that can be held at once; an engine that takes aggregates apart (GRO) holds thousands. */
+const SLOTS_DEFAULT = 128;
 const GUARD_BYTES = 32;
 const GUARD = 0xa5;
 const RUBBISH = 0xdb;
 const SLOT_BYTES = GUARD_BYTES + HEADROOM_BYTES + PACKET_BYTES_MAX + TAILROOM_BYTES + GUARD_BYTES;
 const RESERVED_STRIDE = GUARD_BYTES + RESERVED_SLOT_BYTES + GUARD_BYTES;
-const RESERVED_OFFSET = SLOTS * SLOT_BYTES;
-const SLAB_BYTES = RESERVED_OFFSET + SLOTS * RESERVED_STRIDE;
 const ROW_WORDS = ENDPOINT_WORDS - 1; // the last word is the book's own
 
 /** Sockets that one worker has let go of and another may take: the file descriptors of a process. */
@@ -87,7 +85,7 @@ interface QueuedSend {
 }
 
 export class SimIo implements DatagramIo {
-  readonly bytes: Uint8Array = new Uint8Array(SLAB_BYTES).fill(GUARD);
+  readonly bytes: Uint8Array;
   readonly endpoints: EndpointBook;
   canSetDontFragment = true;
   /** Programmable refusals of {@link open}: an `OPEN_…` reason, or 0 for none. */
@@ -96,6 +94,8 @@ export class SimIo implements DatagramIo {
   sent: { readonly bytes: Uint8Array; readonly to: Place; readonly dontFragment: boolean }[] = [];
   readonly #network: SimNetwork;
   readonly #descriptors: SimDescriptors;
+  readonly #slots: number;
+  readonly #reservedOffset: number;
   readonly #open = new Map<number, OpenSocket>();
   readonly #receivers = new Set<DatagramReceiver>();
   #free: number[] = [];
@@ -107,10 +107,18 @@ export class SimIo implements DatagramIo {
   #isInBatch = false;
 
   /** `endpointRows`: capacity of the book beyond the rows lent with packets. */
-  constructor(network: SimNetwork, descriptors: SimDescriptors, endpointRows: number) {
+  constructor(
+    network: SimNetwork,
+    descriptors: SimDescriptors,
+    endpointRows: number,
+    slots: number = SLOTS_DEFAULT,
+  ) {
     this.#network = network;
     this.#descriptors = descriptors;
-    this.endpoints = new EndpointBook(SLOTS + endpointRows, SLOTS);
+    this.#slots = slots;
+    this.#reservedOffset = slots * SLOT_BYTES;
+    this.bytes = new Uint8Array(slots * (SLOT_BYTES + RESERVED_STRIDE)).fill(GUARD);
+    this.endpoints = new EndpointBook(slots + endpointRows, slots);
   }
 
   /** Sockets open here, streams among them. */
@@ -156,12 +164,12 @@ export class SimIo implements DatagramIo {
   }
 
   reserve(): number {
-    if (this.#reservedUsed === SLOTS) {
+    if (this.#reservedUsed === this.#slots) {
       this.#flush();
       this.#checkReserved();
       this.#reservedUsed = 0;
     }
-    return RESERVED_OFFSET + this.#reservedUsed++ * RESERVED_STRIDE + GUARD_BYTES;
+    return this.#reservedOffset + this.#reservedUsed++ * RESERVED_STRIDE + GUARD_BYTES;
   }
 
   send(socket: number, offset: number, length: number, destination: number): void {
@@ -276,7 +284,7 @@ export class SimIo implements DatagramIo {
     const open = this.#open.get(number);
     if (open === undefined) return;
     if (bytes.length > PACKET_BYTES_MAX) throw new Error(`packet of ${bytes.length} bytes fits no slot`);
-    if (this.#slotsUsed === SLOTS) {
+    if (this.#slotsUsed === this.#slots) {
       this.#flush();
       this.#spoil();
     }
@@ -296,7 +304,7 @@ export class SimIo implements DatagramIo {
   #deliverError(number: number, error: IcmpError): void {
     const open = this.#open.get(number);
     if (open === undefined) return;
-    if (this.#slotsUsed === SLOTS) {
+    if (this.#slotsUsed === this.#slots) {
       this.#flush();
       this.#spoil();
     }
@@ -330,10 +338,10 @@ export class SimIo implements DatagramIo {
 
   /** Throws unless the bytes lie in one slot, guards excluded, that is lent at the moment. */
   #checkLent(offset: number, length: number): void {
-    const isReserved = offset >= RESERVED_OFFSET;
+    const isReserved = offset >= this.#reservedOffset;
     const stride = isReserved ? RESERVED_STRIDE : SLOT_BYTES;
-    const slot = Math.floor((offset - (isReserved ? RESERVED_OFFSET : 0)) / stride);
-    const start = (isReserved ? RESERVED_OFFSET : 0) + slot * stride;
+    const slot = Math.floor((offset - (isReserved ? this.#reservedOffset : 0)) / stride);
+    const start = (isReserved ? this.#reservedOffset : 0) + slot * stride;
     const isLent = this.#isInBatch && slot < (isReserved ? this.#reservedUsed : this.#slotsUsed);
     if (!isLent || offset < start + GUARD_BYTES || offset + length > start + stride - GUARD_BYTES) {
       throw new Error(`sent ${length} bytes at ${offset}, which no slot in use holds`);
@@ -371,7 +379,7 @@ export class SimIo implements DatagramIo {
 
   #checkReserved(): void {
     for (let slot = 0; slot < this.#reservedUsed; slot++) {
-      const start = RESERVED_OFFSET + slot * RESERVED_STRIDE;
+      const start = this.#reservedOffset + slot * RESERVED_STRIDE;
       this.#checkGuard(start, start + GUARD_BYTES);
       this.#checkGuard(start + RESERVED_STRIDE - GUARD_BYTES, start + RESERVED_STRIDE);
     }
@@ -385,17 +393,10 @@ export class SimIo implements DatagramIo {
       this.endpoints.words.fill(0x5b5b5b5b, slot * ENDPOINT_WORDS, (slot + 1) * ENDPOINT_WORDS);
     }
     for (let slot = 0; slot < this.#reservedUsed; slot++) {
-      const start = RESERVED_OFFSET + slot * RESERVED_STRIDE + GUARD_BYTES;
+      const start = this.#reservedOffset + slot * RESERVED_STRIDE + GUARD_BYTES;
       this.bytes.fill(RUBBISH, start, start + RESERVED_SLOT_BYTES);
     }
     this.#slotsUsed = 0;
     this.#reservedUsed = 0;
   }
 }
-
-/** What {@link SimIo.refuseOpen} may answer. */
-export const REFUSALS = {
-  portInUse: OPEN_PORT_IN_USE,
-  addressUnavailable: OPEN_ADDRESS_UNAVAILABLE,
-  exhausted: OPEN_RESOURCES_EXHAUSTED,
-} as const;

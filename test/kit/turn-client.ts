@@ -242,11 +242,11 @@ export class TurnTestClient {
 
   #proof({ name }: Credentials): Attribute[] {
     const hashed = createHash('sha256').update(`${name}:${this.realm}`).digest();
-    const who =
+    const who: Attribute =
       this.security === 'sha256-userhash'
         ? { type: A.userhash, value: Uint8Array.from(hashed) }
         : { type: A.username, value: Buffer.from(name) };
-    const proof = [who, { type: A.realm, value: Buffer.from(this.realm) }];
+    const proof: Attribute[] = [who, { type: A.realm, value: Buffer.from(this.realm) }];
     proof.push({ type: A.nonce, value: this.nonce ?? new Uint8Array(0) });
     if (this.security === 'md5') return proof;
     proof.push({ type: A.passwordAlgorithms, value: this.offered ?? new Uint8Array(0) });

@@ -41,6 +41,9 @@ export interface SimOptions {
   readonly staticNat?: boolean;
   readonly endpointRows?: number;
   readonly users?: readonly Credentials[];
+  readonly canSetDontFragment?: boolean;
+  /** Packets that an engine holds at once. */
+  readonly slots?: number;
 }
 
 export interface Worker {
@@ -232,7 +235,8 @@ export class TurnSim {
   }
 
   #createWorker(index: number, random: () => number, options: SimOptions): Worker {
-    const io = new SimIo(this.network, this.descriptors, options.endpointRows ?? 8192);
+    const io = new SimIo(this.network, this.descriptors, options.endpointRows ?? 8192, options.slots);
+    io.canSetDontFragment = options.canSetDontFragment ?? true;
     const counters = new Float64Array(TURN_COUNTER_NAMES.length);
     const core = new TurnCore({
       io,
@@ -328,6 +332,7 @@ function settingsOf(options: SimOptions, nodeAddress: string): TurnSettings {
       unauthenticatedRepliesPerSecond: 20,
       ...options.limits,
     },
+    channelNumberMax: 0x4fff,
     mediaPolicy: 'any',
     ...options.settings,
   };

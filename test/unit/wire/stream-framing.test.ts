@@ -136,7 +136,7 @@ describe('a malformed stream', () => {
   it('is told by any first byte that starts neither STUN nor ChannelData', () => {
     for (let first = 0; first < 256; first++) {
       const { outcome } = cut(new StreamFramer(), [Uint8Array.of(first)]);
-      expect(outcome, `first byte ${first}`).toBe(first < 0x50 ? FRAME_UNFINISHED : FRAME_MALFORMED);
+      expect(outcome, `first byte ${first}`).toBe(first < 0x80 ? FRAME_UNFINISHED : FRAME_MALFORMED);
     }
   });
 

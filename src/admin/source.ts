@@ -1,0 +1,139 @@
+/**
+ * What the admin HTTP server asks of a node, and the shapes it serves as JSON. `node` implements
+ * {@link AdminSource}; nothing here knows workers, sockets or cores.
+ *
+ * Transport addresses are text: `192.0.2.1:3478`, `[2001:db8::1]:3478`. Times are ISO 8601, durations
+ * seconds, counters totals since the node started unless a field says otherwise.
+ */
+
+export interface AdminSource {
+  /** Cheap and synchronous: read from shared memory. Called once a second. */
+  traffic(): TrafficTotals;
+  status(): Promise<NodeStatus>;
+  /** @param relaysMax how many entries `relays` needs at most, 0 or more; the totals count all. */
+  turn(relaysMax: number): Promise<TurnStatus>;
+  /** The page of `/metrics`, in the text format of Prometheus. */
+  metricsText(): Promise<string>;
+  readonly credentials: CredentialAdmin;
+}
+
+/** The local credential database. Passwords go in and never come out. */
+export interface CredentialAdmin {
+  list(): string[];
+  /** Adds a user, or gives an existing one a new password. */
+  add(name: string, password: string): Promise<void>;
+  /** Removes a user and ends its allocations; tells how many. */
+  remove(name: string): Promise<number>;
+}
+
+/** Relayed data of the node. */
+export interface TrafficTotals {
+  readonly packetsClientToPeer: number;
+  readonly bytesClientToPeer: number;
+  readonly packetsPeerToClient: number;
+  readonly bytesPeerToClient: number;
+}
+
+/** `GET /api/status`, to which the admin server adds {@link TrafficRates} as `traffic`. */
+export interface NodeStatus {
+  readonly name: string;
+  readonly version: string;
+  /** False while the node starts, ends, or a part of it has failed; {@link reason} says which. */
+  readonly healthy: boolean;
+  readonly reason: string | null;
+  readonly startTime: string;
+  readonly uptimeSeconds: number;
+  /** Engine in use: `batch` or `dgram`. */
+  readonly engine: string;
+  readonly workers: number;
+  readonly turn: {
+    readonly state: TurnState;
+    readonly activeClients: number;
+    readonly activeRelays: number;
+  };
+}
+
+/** Relayed data per second, averaged over the last few seconds. */
+export interface TrafficRates {
+  readonly windowSeconds: number;
+  readonly packetsPerSecondClientToPeer: number;
+  readonly bitsPerSecondClientToPeer: number;
+  readonly packetsPerSecondPeerToClient: number;
+  readonly bitsPerSecondPeerToClient: number;
+}
+
+export type TurnState = 'active' | 'inactive';
+
+/** `GET /api/turn`. */
+export interface TurnStatus {
+  readonly state: TurnState;
+  readonly realm: string;
+  readonly engine: string;
+  readonly workers: readonly TurnWorkerStatus[];
+  readonly listeners: readonly TurnListenerStatus[];
+  /** Client addresses that have at least one allocation. */
+  readonly activeClients: number;
+  /** Allocations. */
+  readonly activeRelays: number;
+  /** As many of the relays as were asked for. */
+  readonly relays: readonly TurnRelayStatus[];
+  /** How many there are. */
+  readonly relaysTotal: number;
+  /** Every counter by its name, summed over the workers. */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Packets and messages dropped, by reason; only reasons that occurred. */
+  readonly drops: Readonly<Record<string, number>>;
+  /** Requests refused for their credentials, by reason; only reasons that occurred. */
+  readonly authFailures: Readonly<Record<string, number>>;
+}
+
+export interface TurnWorkerStatus {
+  readonly id: number;
+  readonly kind: string;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface TurnListenerStatus {
+  readonly protocol: 'udp' | 'tcp' | 'tls';
+  readonly address: string;
+  readonly port: number;
+  /** What the kernel gave for SO_RCVBUF and SO_SNDBUF; null where the engine cannot tell. */
+  readonly receiveBufferBytes: number | null;
+  readonly sendBufferBytes: number | null;
+}
+
+export interface TurnRelayStatus {
+  /** Unique on the node among the relays of this moment. */
+  readonly id: string;
+  readonly worker: number;
+  readonly client: { readonly protocol: 'udp' | 'tcp' | 'tls'; readonly address: string };
+  /** Empty where authentication is off. */
+  readonly user: string;
+  /** The relayed transport address as clients are told it. */
+  readonly relayAddress: string;
+  /** The second one of a dual allocation (RFC 8656 §7.2). */
+  readonly additionalRelayAddress: string | null;
+  readonly expiresInSeconds: number;
+  /** Transport addresses of peers with a channel, and addresses of the others with a permission. */
+  readonly peers: readonly string[];
+  readonly permissions: readonly { readonly address: string; readonly expiresInSeconds: number }[];
+  readonly channels: readonly {
+    /** 0x4000–0x4FFF. */
+    readonly number: number;
+    readonly peer: string;
+    readonly expiresInSeconds: number;
+  }[];
+  readonly counters: TurnRelayCounters;
+}
+
+export interface TurnRelayCounters {
+  readonly packetsFromClient: number;
+  readonly bytesFromClient: number;
+  readonly packetsToClient: number;
+  readonly bytesToClient: number;
+  readonly packetsFromPeers: number;
+  readonly packetsDropped: number;
+  readonly requests: number;
+  readonly successResponses: number;
+  readonly errorResponses: number;
+}
