@@ -7,7 +7,7 @@ const STYLE = `
   table { border-collapse: collapse; width: 100%; margin: 1rem 0 }
   caption { text-align: start; font-weight: 600; padding: .4rem 0 }
   th, td { text-align: start; padding: .35rem .6rem; border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent) }
-  th { font-weight: 500 } td { font-variant-numeric: tabular-nums }
+  th { font-weight: 500; width: 35% } td { font-variant-numeric: tabular-nums }
   nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .5rem 1.25rem }
   .problem { border-inline-start: .3rem solid #c62828; padding-inline-start: .7rem }
 `;

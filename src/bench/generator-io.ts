@@ -14,7 +14,7 @@ export const SEND_AREA_BYTES = 2048;
 export const SEND_OK = 0;
 /** The socket's send buffer, or the device's queue, is full. */
 export const SEND_FULL = 1;
-/** An ICMP "port unreachable" came back for an earlier packet: nothing listens there. */
+/** An ICMP "port unreachable" came back for an earlier packet; this one was not sent. */
 export const SEND_REFUSED = 2;
 export const SEND_FAILED = 3;
 
@@ -38,6 +38,8 @@ export interface GeneratorIo {
   /** {@link SEND_AREA_BYTES} of {@link bytes} to build a packet in; free again when {@link send} returns. */
   readonly sendOffset: number;
   receiver: GeneratorReceiver;
+  /** ICMP "port unreachable" seen so far by connected sockets: nothing listens at the server. */
+  readonly refusals: number;
 
   /**
    * Opens a UDP socket and returns its number, counted from 0. `remote`: row of the only peer it

@@ -94,6 +94,7 @@ class LinuxIo implements GeneratorIo {
   readonly endpoints: EndpointBook;
   readonly sendOffset: number;
   receiver: GeneratorReceiver = () => {};
+  refusals = 0;
 
   readonly #libc: Libc;
   readonly #arena: Memory;
@@ -187,7 +188,9 @@ class LinuxIo implements GeneratorIo {
     if (sent >= 0) return SEND_OK;
     const errno = this.#libc.errno();
     if (errno === EAGAIN || errno === ENOBUFS) return SEND_FULL;
-    return errno === ECONNREFUSED ? SEND_REFUSED : SEND_FAILED;
+    if (errno !== ECONNREFUSED) return SEND_FAILED;
+    this.refusals++;
+    return SEND_REFUSED;
   }
 
   idle(waitNs: number, wakeOnPacket: boolean): undefined {
@@ -240,6 +243,7 @@ class LinuxIo implements GeneratorIo {
   #receiveFrom(socket: number): void {
     const words = this.#words;
     const count = this.#libc.recvmmsg(this.#descriptor(socket), this.#messagesPointer, BATCH, 0, 0);
+    if (count < 0 && this.#libc.errno() === ECONNREFUSED) this.refusals++;
     for (let i = 0; i < count; i++) {
       const message = this.#messages + i * MMSGHDR_BYTES;
       const length = Math.min(words[(message + MMSG_LENGTH) >> 2] as number, SLOT_BYTES);

@@ -7,7 +7,7 @@
  */
 
 /** How far behind schedule packets are still sent, milliseconds. */
-const CATCH_UP_MS_MAX = 2;
+const CATCH_UP_MS_MAX = 5;
 /** A slow rate may catch up this many packets in any case. */
 const CATCH_UP_PACKETS_MIN = 4;
 

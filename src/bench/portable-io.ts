@@ -29,6 +29,7 @@ class PortableIo implements GeneratorIo {
   readonly bytes: Uint8Array = new Uint8Array(SEND_AREA_BYTES);
   readonly endpoints: EndpointBook;
   receiver: GeneratorReceiver = () => {};
+  refusals = 0;
   readonly #sockets: Socket[] = [];
   /** Addresses as text, by row, for dgram. */
   readonly #texts = new Map<number, string>();
@@ -49,8 +50,9 @@ class PortableIo implements GeneratorIo {
     });
     const number = this.#sockets.push(socket) - 1;
     socket.removeAllListeners('error');
-    // ICMP errors of earlier packets: what is not answered or does not arrive is counted anyway.
-    socket.on('error', () => {});
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED') this.refusals++;
+    });
     socket.on('message', (message) => {
       this.receiver(number, message, 0, message.length, this.nowNs());
       this.#wake?.();
@@ -67,9 +69,11 @@ class PortableIo implements GeneratorIo {
     const sender = this.#socket(socket);
     if (sender.getSendQueueSize() > QUEUE_BYTES_MAX) return SEND_FULL;
     const packet = Buffer.from(this.bytes.subarray(offset, offset + length));
-    const ignore = (): void => {};
-    if (destination < 0) sender.send(packet, ignore);
-    else sender.send(packet, this.endpoints.port(destination), this.#text(destination), ignore);
+    const sent = (error: NodeJS.ErrnoException | null): void => {
+      if (error?.code === 'ECONNREFUSED') this.refusals++;
+    };
+    if (destination < 0) sender.send(packet, sent);
+    else sender.send(packet, this.endpoints.port(destination), this.#text(destination), sent);
     return SEND_OK;
   }
 

@@ -37,7 +37,8 @@ export function renderResult(result: TurnLoadResult): string {
     `server        ${server.address}${server.software ? ` (${server.software})` : ''}`,
     `allocations   ${integer(allocations.established)} of ${integer(allocations.requested)} in ` +
       `${allocations.seconds.toFixed(3)} s: ${integer(allocations.perSecond)}/s, ` +
-      `${integer(allocations.retransmissions)} requests sent again` +
+      `${integer(allocations.retransmissions)} requests sent again, ` +
+      `generator at ${allocations.generatorCpuPercent.toFixed(0)} % CPU` +
       (allocations.bindingsPerSecond === undefined
         ? ''
         : `; ${integer(allocations.bindingsPerSecond)} bindings/s`),

@@ -10,7 +10,9 @@ import type { TurnLoadOptions } from './turn-load.ts';
 /** Loss above this and a figure does not count. */
 export const LOSS_PERCENT_MAX = 0.1;
 /** Less of the wanted rate than this offered, and the run measured the generator. */
-const OFFERED_PERCENT_MIN = 99;
+const OFFERED_PERCENT_MIN = 98;
+/** A generator that was busier than this while it allocated was the limit itself. */
+const ALLOCATING_CPU_PERCENT_MAX = 90;
 /** Packets sent later than this, at the 99th percentile, came in bursts. */
 const SEND_LAG_MICROSECONDS_MAX = 2_000;
 
@@ -22,6 +24,8 @@ export interface AllocationResult {
   readonly seconds: number;
   readonly perSecond: number;
   readonly retransmissions: number;
+  /** CPU time of the generator in that time: at 100 it was the limit. */
+  readonly generatorCpuPercent: number;
   /** The first few failures. */
   readonly failures: readonly string[];
   /** Channels bound or permissions installed a second; absent with `--allocate-only`. */
@@ -108,6 +112,11 @@ export function judge(result: Omit<TurnLoadResult, 'verdict'>): Verdict {
       `the generator is the bottleneck: it offered ${generator.offeredPercent.toFixed(1)} % of ${result.packetsPerSecond} packets/s`,
     );
   }
+  if (result.seconds === 0 && allocations.generatorCpuPercent > ALLOCATING_CPU_PERCENT_MAX) {
+    invalid.push(
+      `the generator is the bottleneck: it took ${allocations.generatorCpuPercent.toFixed(0)} % of a CPU to allocate`,
+    );
+  }
   if (generator.droppedAtOwnSockets > 0) {
     invalid.push(
       `the generator is the bottleneck: ${generator.droppedAtOwnSockets} datagrams were dropped at its own full sockets`,
@@ -147,6 +156,8 @@ export interface RunFindings {
   readonly software: string | undefined;
   readonly sockets: 'linux' | 'portable';
   readonly allocations: Readonly<RequestTally>;
+  /** CPU time that the generator took for them. */
+  readonly allocatingCpuSeconds: number;
   readonly bindings: Readonly<RequestTally> | undefined;
   readonly load: LoadMeasurement | undefined;
   /** Before the first allocation, and with all of them. */
@@ -194,7 +205,8 @@ export function assembleResult(findings: RunFindings): TurnLoadResult {
   return { ...result, verdict: judge(result) };
 }
 
-function allocationResult({ allocations, bindings, options }: RunFindings): AllocationResult {
+function allocationResult(findings: RunFindings): AllocationResult {
+  const { allocations, bindings, options } = findings;
   const result = {
     requested: options.flows,
     established: allocations.done,
@@ -202,6 +214,7 @@ function allocationResult({ allocations, bindings, options }: RunFindings): Allo
     seconds: seconds(allocations),
     perSecond: perSecond(allocations),
     retransmissions: allocations.retransmissions,
+    generatorCpuPercent: percent(findings.allocatingCpuSeconds, seconds(allocations)),
     failures: allocations.failures,
   };
   return bindings ? { ...result, bindingsPerSecond: perSecond(bindings) } : result;

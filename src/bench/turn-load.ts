@@ -2,6 +2,7 @@
  * One run against a TURN server: allocate relays, bind channels or install permissions, send at the
  * wanted rate and count, give the relays back. It knows sockets through {@link GeneratorIo} alone.
  */
+import { formatEndpoint } from '../wire/address.ts';
 import { CHANNEL_NUMBER_MIN } from '../wire/channel-data.ts';
 import { drive, OVER } from './drive.ts';
 import type { GeneratorIo } from './generator-io.ts';
@@ -63,6 +64,7 @@ const NS_PER_SECOND = 1_000_000_000;
 const PROGRESS_NS = NS_PER_SECOND;
 /** Giving relays back may not take longer than this; what is left expires at the server. */
 const RELEASE_NS_MAX = 5 * NS_PER_SECOND;
+const STOP_GRACE_NS = NS_PER_SECOND;
 /** Control phases look at their timers this often. */
 const CONTROL_WAIT_NS = 5 * NS_PER_MS;
 /** How often clients that meet an old allocation try another port. */
@@ -112,7 +114,9 @@ export class TurnLoad {
     await this.#openSockets();
     const before = this.#sample();
     try {
+      const cpuBefore = process.cpuUsage();
       const allocations = await this.#allocate();
+      const cpu = process.cpuUsage(cpuBefore);
       let allocated = this.#sample();
       if (!this.#options.allocateOnly) demandAll('allocations', allocations);
       else await this.#hold();
@@ -127,6 +131,7 @@ export class TurnLoad {
         software: this.#context.software,
         sockets: this.#io.kind,
         allocations,
+        allocatingCpuSeconds: (cpu.user + cpu.system) / 1e6,
         bindings,
         load,
         before,
@@ -197,17 +202,31 @@ export class TurnLoad {
   ): Promise<void> {
     const requests = this.#requests;
     const startNs = this.#io.nowNs();
+    let endNs = startNs + nsMax;
     let reportedNs = startNs;
     requests.begin(operation, startNs / NS_PER_MS, only);
     await drive(this.#io, true, (nowNs) => {
-      if (operation !== 'release' && this.#isStopped()) requests.cancel();
+      if (operation !== 'release' && this.#isStopped()) {
+        requests.cancel();
+        // Answers under way are waited for, so that what they bring is given back.
+        endNs = Math.min(endNs, nowNs + STOP_GRACE_NS);
+      }
+      const isNew = operation === 'allocate' && requests.tally.done === 0;
+      if (isNew && this.#io.refusals > 0) throw this.#unreachable();
       requests.step(nowNs / NS_PER_MS);
       if (nowNs - reportedNs >= PROGRESS_NS) {
         reportedNs = nowNs;
         this.#progress({ phase, done: requests.tally.done, of: this.#clients.length });
       }
-      return requests.isOver || nowNs - startNs > nsMax ? OVER : CONTROL_WAIT_NS;
+      return requests.isOver || nowNs > endNs ? OVER : CONTROL_WAIT_NS;
     });
+  }
+
+  #unreachable(): TurnLoadError {
+    const { serverAddress, serverPort } = this.#options;
+    return new TurnLoadError(
+      `nothing listens at ${formatEndpoint(serverAddress, serverPort)} (port unreachable)`,
+    );
   }
 
   async #bind(): Promise<Readonly<RequestTally>> {

@@ -10,7 +10,6 @@ import { TurnLoadError, type TurnLoadOptions, type TurnLoadProgress } from '../b
 import { startTurnLoad } from '../bench/turn-load-thread.ts';
 
 const PORT_DEFAULT = 3478;
-const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const PACKETS_PER_SECOND_MAX = 10_000_000;
 const SECONDS_MAX = 86_400;
@@ -113,8 +112,7 @@ export function registerBenchTurn(parent: Command): void {
     );
   command.action(async (flags: Flags) => {
     const options = await toLoadOptions(command, flags);
-    const exitCode = await run(options, flags);
-    if (exitCode !== 0) process.exitCode = exitCode;
+    await run(options, flags);
   });
 }
 
@@ -148,8 +146,11 @@ async function toLoadOptions(command: Command, flags: Flags): Promise<TurnLoadOp
   };
 }
 
-/** Runs, shows progress on standard error and the result on standard output; returns the exit code. */
-async function run(options: TurnLoadOptions, flags: Flags): Promise<number> {
+/**
+ * Runs, shows progress on standard error and the result on standard output.
+ * @throws TurnLoadError if it failed or was interrupted, the latter with the result printed.
+ */
+async function run(options: TurnLoadOptions, flags: Flags): Promise<void> {
   const progress = new ProgressLine(process.stderr);
   process.stderr.write(`${renderPlan(options, `${flags.server.host}:${flags.server.port}`)}\n`);
   const thread = startTurnLoad(options, flags.sockets, (state) => progress.show(state));
@@ -161,7 +162,7 @@ async function run(options: TurnLoadOptions, flags: Flags): Promise<number> {
     const result = await thread.result;
     progress.clear();
     writeResult(result, flags.json);
-    return result.interrupted ? EXIT_FAILED : 0;
+    if (result.interrupted) throw new TurnLoadError('interrupted; the relays have been given back');
   } finally {
     progress.clear();
     process.off('SIGINT', stop);

@@ -25,6 +25,14 @@ export async function serve(configPath: string | undefined): Promise<number> {
   const node = await CausewayNode.start(config, configPath ?? 'defaults', log, () =>
     resolveEnded(EXIT_FAILED),
   );
+  const { generatedCredential } = node;
+  if (generatedCredential) {
+    // Not through the log, which may be kept: it holds no secrets.
+    process.stderr.write(
+      `No credential is configured. For this run there is user "${generatedCredential.name}" with password ` +
+        `"${generatedCredential.password}"; set turn.credentials to have your own.\n`,
+    );
+  }
   const reload = (): void => void node.reloadTls();
   process.on('SIGHUP', reload);
   const exitCode = await ended;

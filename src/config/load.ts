@@ -37,17 +37,23 @@ function parseYaml(text: string, sourceName: string): unknown {
     return document.toJS();
   } catch (error) {
     // Aliases that multiply (the “billion laughs”) are refused by the library here.
-    throw new ConfigError(sourceName, [`not usable as YAML: ${(error as Error).message}`]);
+    throw new ConfigError(sourceName, [`not usable as YAML: ${plainWords((error as Error).message)}`]);
   }
 }
 
-/** Position and problem, without the excerpts of the text that the library adds: there may be a secret in them. */
 function syntaxLine(error: { message: string; linePos?: YAMLParseError['linePos'] }): string {
-  const problem = (error.message.split('\n')[0] as string)
-    .replace(/ at line \d+, column \d+:?$/, '')
-    .replace(/: ".*$/, '');
+  const problem = plainWords(error.message);
   const position = error.linePos?.[0];
   return position ? `line ${position.line}, column ${position.col}: ${problem}` : problem;
+}
+
+/**
+ * The leading plain words of a message of the YAML library. What follows them quotes the text, where
+ * there may be a secret (`Unresolved tag: !secret`, `Unknown directive %secret`).
+ */
+function plainWords(message: string): string {
+  const words = /^(?:[\w ,;()./-]|["']quote|[}\]])*/.exec(message)?.[0] ?? '';
+  return words.replace(/ at line \d+, column \d+$/, '').trim();
 }
 
 function deepFreeze<Value>(value: Value): Value {

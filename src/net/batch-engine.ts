@@ -376,7 +376,7 @@ class LinuxEngine implements BatchEngine {
     this.#watch = this.#poller.watch(() => {
       this.#pendingTurn ??= setImmediate(() => this.#turn());
     });
-    this.#sweepTimer = setInterval(() => this.#turn(), SWEEP_MS);
+    this.#sweepTimer = setInterval(() => this.#turn(), SWEEP_MS / 4);
   }
 
   /** A cooperative engine's turn: some batches, while there is something to do. */

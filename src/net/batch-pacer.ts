@@ -7,7 +7,7 @@
  */
 
 /** The longest pause, and with it the most latency that pausing adds. */
-export const PAUSE_MICROSECONDS_MAX = 150;
+export const PAUSE_MICROSECONDS_MAX = 200;
 /** A pause pays if at least this many packets are expected meanwhile. */
 export const PAUSE_PACKETS_MIN = 2;
 /** A pause need not be longer than it takes for this many packets to come. */

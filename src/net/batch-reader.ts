@@ -23,10 +23,14 @@ const RELAY_MODESTY = 32;
 /** Pieces of one aggregate: the kernel makes no more (UDP_MAX_SEGMENTS). */
 const PIECES_MAX = 128;
 
+/** What the reader needs of the ring and of the send queue (a test gives its own). */
+export type PacketRing = Pick<ReceiveRing, 'receiveMany' | 'receiveOne' | 'length' | 'segmentBytes'>;
+export type Flushable = Pick<SendQueue, 'flush'>;
+
 export class BatchReader {
-  readonly #ring: ReceiveRing;
+  readonly #ring: PacketRing;
   readonly #sockets: BatchSockets;
-  readonly #queue: SendQueue;
+  readonly #queue: Flushable;
   readonly #slab: Uint8Array;
   readonly #counters: Float64Array;
   #nextSlot = 0;
@@ -34,9 +38,9 @@ export class BatchReader {
   #piecesUsed = 0;
 
   constructor(
-    ring: ReceiveRing,
+    ring: PacketRing,
     sockets: BatchSockets,
-    queue: SendQueue,
+    queue: Flushable,
     slab: Uint8Array,
     counters: Float64Array,
   ) {

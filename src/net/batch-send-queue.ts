@@ -24,8 +24,11 @@ const MERGED_PACKET_BYTES_FLOOR = 512;
 /** A refusal of packets this small cannot be the path's MTU: there is no merging on this machine. */
 const MTU_MIN_PACKET_BYTES = 1200;
 
+/** What the queue needs of the ring (a test gives its own). */
+export type MessageRing = Pick<SendRing, 'clear' | 'begin' | 'add' | 'send' | 'sendOne'>;
+
 export class SendQueue {
-  readonly #ring: SendRing;
+  readonly #ring: MessageRing;
   readonly #sockets: BatchSockets;
   readonly #book: EndpointBook;
   readonly #counters: Float64Array;
@@ -60,7 +63,7 @@ export class SendQueue {
 
   /** The book lies at the start of the ring's memory, the slab at `slabOffset`. */
   constructor(
-    ring: SendRing,
+    ring: MessageRing,
     sockets: BatchSockets,
     book: EndpointBook,
     counters: Float64Array,
@@ -110,10 +113,13 @@ export class SendQueue {
     this.#packets = 0;
   }
 
-  /** Sends one packet now; it must not overtake any, so the queue is flushed first. */
+  /**
+   * Sends one packet now; it must not overtake any, so the queue is flushed first. Not tried again if
+   * it is too big: the kernel queues an error for each try.
+   */
   sendNow(socket: number, offset: number, length: number, row: number): void {
     this.flush();
-    this.#sendPacket(this.#sockets.fd[socket] as number, offset, length, row);
+    this.#sendPacket(this.#sockets.fd[socket] as number, offset, length, row, -EMSGSIZE);
   }
 
   #joins(message: number, length: number): boolean {
@@ -245,13 +251,14 @@ export class SendQueue {
     }
   }
 
-  /** True if the kernel took the packet. */
-  #sendPacket(fd: number, offset: number, length: number, row: number): boolean {
+  /** True if the kernel took the packet. Errors may be an earlier packet's, so it is tried twice, but for `finalError`. */
+  #sendPacket(fd: number, offset: number, length: number, row: number, finalError = 0): boolean {
     const family = this.#book.family(row);
     const destination = row * ENDPOINT_BYTES;
     const from = this.#slabOffset + offset;
     let sent = this.#ring.sendOne(fd, from, length, destination, family);
-    if (sent < 0 && !isFull(sent)) sent = this.#ring.sendOne(fd, from, length, destination, family);
+    if (sent < 0 && sent !== finalError && !isFull(sent))
+      sent = this.#ring.sendOne(fd, from, length, destination, family);
     if (sent < 0) {
       count(this.#counters, dropReason(sent));
       return false;

@@ -21,6 +21,8 @@ import type { WorkerSetup } from './worker-messages.ts';
 
 export interface MediaPlaneOptions {
   readonly config: Config;
+  /** Where the configuration came from, for messages. */
+  readonly configName: string;
   readonly engine: EngineChoice['kind'];
   readonly credentials: readonly TurnCredential[];
   readonly tls: TlsFiles | undefined;
@@ -54,7 +56,7 @@ export class MediaPlane {
   /** Starts the workers one after the other; if one fails, ends those that run and rejects with its reason. */
   static async start(options: MediaPlaneOptions): Promise<MediaPlane> {
     const { config } = options;
-    const settings = resolveTurnSettings(config, networkInterfaces(), randomBytes(32));
+    const settings = resolveTurnSettings(config, options.configName, networkInterfaces(), randomBytes(32));
     for (const { protocol, address, port } of settings.listeners) {
       if (protocol === 'udp') await assertUdpPortFree(address, port);
     }
@@ -110,6 +112,12 @@ export class MediaPlane {
       allocationsTotal: reports.reduce((sum, { report }) => sum + report.allocationsTotal, 0),
       clients: new Set(reports.flatMap(({ report }) => report.clientAddresses)).size,
     };
+  }
+
+  /** The workers that do not answer. */
+  async stuckWorkers(): Promise<number[]> {
+    const alive = await Promise.all(this.workers.map((worker) => worker.isAlive()));
+    return this.workers.filter((_, i) => !alive[i]).map(({ index }) => index);
   }
 
   async setUser(credential: TurnCredential): Promise<void> {

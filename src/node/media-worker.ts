@@ -150,7 +150,8 @@ class MediaWorker {
   #stop(): void {
     this.#turn.close();
     this.#engine.flush();
-    parentPort?.removeAllListeners('message');
+    // Not removeAllListeners: Node keeps the port, and with it the thread, alive after that.
+    parentPort?.unref();
     if (this.#setup.hears === 'datagrams') this.#engine.stop();
     // Connections write from the engine's memory: they go first.
     else void this.#streams.stop().then(() => this.#engine.stop());

@@ -55,12 +55,13 @@ export class NodeAdmin implements AdminSource {
   }
 
   async status(): Promise<NodeStatus> {
-    const report = await this.#media?.report(0);
+    const stuck = (await this.#media?.stuckWorkers()) ?? [];
+    const report = stuck.length > 0 ? undefined : await this.#media?.report(0);
     return {
       name: this.#config.node.name,
       version: this.#version,
-      healthy: true,
-      reason: null,
+      healthy: stuck.length === 0,
+      reason: stuck.length === 0 ? null : `media workers that do not answer: ${stuck.join(', ')}`,
       startTime: new Date(this.#startedMs).toISOString(),
       uptimeSeconds: Math.floor((Date.now() - this.#startedMs) / 1000),
       engine: this.#engine,

@@ -6,8 +6,10 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type AdminServer, startAdminServer } from '../admin/server.ts';
 import type { Config } from '../config/config.ts';
+import { configWarnings } from '../config/cross-checks.ts';
 import { readTlsFiles } from '../config/files.ts';
 import { chooseEngine } from '../net/choose-engine.ts';
+import type { TurnCredential } from '../turn/settings.ts';
 import { formatEndpoint } from '../wire/address.ts';
 import { CredentialStore } from './credential-store.ts';
 import { MediaPlane } from './media-plane.ts';
@@ -19,6 +21,8 @@ const GENERATED_USER = 'causeway';
 const GENERATED_PASSWORD_BYTES = 15;
 
 export class CausewayNode {
+  /** The user that was made for this run, since none is configured. Whoever started the node must be told. */
+  readonly generatedCredential: TurnCredential | undefined;
   readonly #log: Logger;
   readonly #config: Config;
   readonly #configName: string;
@@ -31,7 +35,9 @@ export class CausewayNode {
     configName: string;
     media: MediaPlane | undefined;
     admin: AdminServer;
+    generated: TurnCredential | undefined;
   }) {
+    this.generatedCredential = parts.generated;
     this.#log = parts.log;
     this.#config = parts.config;
     this.#configName = parts.configName;
@@ -53,6 +59,7 @@ export class CausewayNode {
     const tls = readTlsFiles(config, configName);
     const store = new CredentialStore(config.turn.credentials, config.node.stateDirectory);
     const engine = chooseEngine(config.node.engine);
+    for (const warning of configWarnings(config)) log.warn(warning);
     if (engine.fallbackReason)
       log.warn(`engine dgram, since batch does not work here: ${engine.fallbackReason}`);
     const generated = generateCredential(config, store);
@@ -60,6 +67,7 @@ export class CausewayNode {
     if (config.turn.services) {
       media = await MediaPlane.start({
         config,
+        configName,
         engine: engine.kind,
         credentials: generated ? [generated] : store.all(),
         tls,
@@ -74,8 +82,8 @@ export class CausewayNode {
     try {
       const source = new NodeAdmin(config, engine.kind, media, store, log);
       const admin = await startAdminServer(config.admin, source, log);
-      const node = new CausewayNode({ log, config, configName, media, admin });
-      node.#announce(generated);
+      const node = new CausewayNode({ log, config, configName, media, admin, generated });
+      node.#announce();
       return node;
     } catch (error) {
       await media?.stop();
@@ -102,7 +110,7 @@ export class CausewayNode {
     this.#log.info('stopped');
   }
 
-  #announce(generated: { name: string; password: string } | undefined): void {
+  #announce(): void {
     const log = this.#log;
     const { turn } = this.#config;
     if (!this.#media) log.warn('turn.services is off: this node relays nothing');
@@ -110,12 +118,6 @@ export class CausewayNode {
     log.info(`status pages and metrics on http://${formatEndpoint(this.#admin.address, this.#admin.port)}/`);
     if (!turn.authentication) {
       log.warn('turn.authentication is off: this is an OPEN RELAY for everyone who can reach it');
-    }
-    if (generated) {
-      log.warn(
-        `no credential is configured: for this run, user "${generated.name}" with password ` +
-          `"${generated.password}" was made; set turn.credentials to have your own`,
-      );
     }
   }
 
@@ -149,10 +151,7 @@ function relayText(media: MediaPlane): string {
 }
 
 /** A user for a node that has none, so that a first start is neither useless nor open; undefined where one is set. */
-function generateCredential(
-  { turn }: Config,
-  store: CredentialStore,
-): { name: string; password: string } | undefined {
+function generateCredential({ turn }: Config, store: CredentialStore): TurnCredential | undefined {
   const has =
     !turn.services || !turn.authentication || turn.sharedSecret !== null || store.names().length > 0;
   if (has) return undefined;

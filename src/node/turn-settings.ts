@@ -4,23 +4,23 @@
  */
 import type { NetworkInterfaceInfo } from 'node:os';
 import type { Config } from '../config/config.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { turnRequestsPorts } from '../config/ports.ts';
-import type { ListenerSettings, RelayAddress, TurnSettings } from '../turn/settings.ts';
+import type { ListenerSettings, TurnSettings } from '../turn/settings.ts';
 import { formatAddress, type Prefix, parseAddress, parsePrefix } from '../wire/address.ts';
 import { CHANNEL_NUMBER_MAX, CHANNEL_NUMBER_MAX_RFC5766 } from '../wire/channel-data.ts';
 
 export type HostInterfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
-/** What is in the configuration does not fit this host. The message is one line, with key, value and rule. */
-export class HostMismatchError extends Error {
-  readonly code = 'HOST_MISMATCH';
-}
-
 const HTTPS_PORT = 443;
 
-/** @throws HostMismatchError */
+/**
+ * @param configName where the configuration came from, for messages
+ * @throws ConfigError where it does not fit this host
+ */
 export function resolveTurnSettings(
   config: Config,
+  configName: string,
   host: HostInterfaces,
   nonceKey: Uint8Array,
 ): TurnSettings {
@@ -28,12 +28,18 @@ export function resolveTurnSettings(
   const hostAddresses = addressesOf(host);
   const listenAddresses = unique(turn.listenAddresses.flatMap((address) => expand(address, hostAddresses)));
   const relayTexts = turn.relayAddresses.length > 0 ? turn.relayAddresses.map(canonical) : listenAddresses;
+  const external = new Map(
+    Object.entries(turn.externalAddresses).map(([inner, outer]) => [canonical(inner), canonical(outer)]),
+  );
+  const problems = [...external.keys()]
+    .filter((inner) => !relayTexts.includes(inner))
+    .map((inner) => `turn.externalAddresses: the key must be one of ${relayTexts.join(', ')}: got ${inner}`);
   if (listenAddresses.length === 0) {
-    throw new HostMismatchError(
-      `turn.listenAddresses: must name an address of this host: got ${turn.listenAddresses.join(', ')}`,
+    problems.push(
+      `turn.listenAddresses: must stand for an address of this host: got ${turn.listenAddresses}`,
     );
   }
-  const relayAddresses = withExternal(relayTexts, turn.externalAddresses);
+  if (problems.length > 0) throw new ConfigError(configName, problems);
   return {
     realm: turn.realm,
     authentication: turn.authentication,
@@ -42,7 +48,7 @@ export function resolveTurnSettings(
     nonceKey,
     lifetimeSecondsMax: turn.lifetimeSecondsMax,
     relayPorts: turn.mediaPorts,
-    relayAddresses,
+    relayAddresses: relayTexts.map((address) => ({ address, external: external.get(address) })),
     listeners: listeners(config, listenAddresses, relayTexts),
     peers: {
       allow: turn.peers.allow.map(prefix),
@@ -99,19 +105,6 @@ function relayFor(listener: string, relays: readonly string[], ipv6: boolean): n
   return alike >= 0 ? alike : relays.findIndex(ofFamily);
 }
 
-function withExternal(relays: readonly string[], external: Readonly<Record<string, string>>): RelayAddress[] {
-  const byAddress = new Map(
-    Object.entries(external).map(([inner, outer]) => [canonical(inner), canonical(outer)]),
-  );
-  for (const inner of byAddress.keys()) {
-    if (relays.includes(inner)) continue;
-    throw new HostMismatchError(
-      `turn.externalAddresses: must map relay addresses (${relays.join(', ')}): got ${inner}`,
-    );
-  }
-  return relays.map((address) => ({ address, external: byAddress.get(address) }));
-}
-
 /** The host's addresses of both families, without link-local ones, which need a zone to be of use. */
 function addressesOf(host: HostInterfaces): string[] {
   return unique(
@@ -139,10 +132,9 @@ function canonical(address: string): string {
   return bytes ? formatAddress(bytes) : address;
 }
 
+/** The configuration has seen to it that it is one. */
 function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (!parsed) throw new HostMismatchError(`turn.peers: must be address/bits: got ${text}`);
-  return parsed;
+  return parsePrefix(text) as Prefix;
 }
 
 function unique<Value>(values: readonly Value[]): Value[] {

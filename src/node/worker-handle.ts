@@ -33,6 +33,9 @@ const WORKER_FILE = new URL(
   import.meta.url.endsWith('.ts') ? './media-worker.ts' : './media-worker.js',
   import.meta.url,
 );
+/** A worker answers between two batches; one that takes longer than this is stuck. */
+const ANSWER_MS_MAX = 2000;
+const STOP_MS_MAX = 5000;
 const WAKE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0); // an eventfd takes a 64-bit number
 
 export class WorkerHandle {
@@ -104,10 +107,15 @@ export class WorkerHandle {
     });
   }
 
-  /** Ends the worker's allocations and listeners, and waits for its thread. */
+  /** Whether the worker answers, and soon. */
+  async isAlive(): Promise<boolean> {
+    return within(ANSWER_MS_MAX, this.ask({ command: 'report', allocationsMax: 0 }));
+  }
+
+  /** Ends the worker's allocations and listeners, and waits for its thread; one that does not end is ended. */
   async stop(): Promise<void> {
-    await this.ask({ command: 'stop' });
-    await this.#exited;
+    const ended = this.ask({ command: 'stop' }).then(() => this.#exited);
+    if (!(await within(STOP_MS_MAX, ended))) await this.#thread.terminate();
   }
 
   #settle(id: number): Waiting | undefined {
@@ -128,4 +136,17 @@ export class WorkerHandle {
       );
     });
   }
+}
+
+/** Whether the promise is fulfilled within the time. */
+async function within(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  const done = promise.then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }

@@ -151,10 +151,6 @@ export class DataPath {
     }
     const refused = this.#refusal(verdict, offset, length);
     if (refused >= 0) return this.#dropOf(allocation, refused);
-    count(this.#counters, TURN.peerToClientPackets);
-    count(this.#counters, TURN.peerToClientBytes, length);
-    add(tallies, allocation.id, TALLY_PACKETS_TO_CLIENT, 1);
-    add(tallies, allocation.id, TALLY_BYTES_TO_CLIENT, length);
     if (channel >= 0 && (channels.expiresAtMs[channel] as number) > this.nowMs) {
       this.#sendChannelData(allocation, channels.detail[channel] as number, offset, length);
     } else {
@@ -227,6 +223,7 @@ export class DataPath {
   }
 
   #sendChannelData(allocation: Allocation, channelNumber: number, offset: number, length: number): void {
+    this.#countToClient(allocation, length);
     const start = offset - CHANNEL_HEADER_BYTES;
     setU16(this.#io.bytes, start, channelNumber);
     setU16(this.#io.bytes, start + 2, length);
@@ -246,6 +243,7 @@ export class DataPath {
     const padded = (length + 3) & ~3;
     const bodyBytes = 4 + peerBytes + 4 + padded;
     if (bodyBytes > STUN_BODY_BYTES_MAX) return this.#dropOf(allocation, TURN.dropTooLarge);
+    this.#countToClient(allocation, length);
     const start = offset - 4 - peerBytes - 4 - STUN_HEADER_BYTES;
     const transactionId = this.#nextTransactionId();
     setU16(bytes, start, DATA_INDICATION);
@@ -278,6 +276,14 @@ export class DataPath {
     }
     this.#transactionIdsUsed += 12;
     return this.#transactionIdsUsed - 12;
+  }
+
+  #countToClient(allocation: Allocation, length: number): void {
+    const { tallies } = this.#allocations;
+    count(this.#counters, TURN.peerToClientPackets);
+    count(this.#counters, TURN.peerToClientBytes, length);
+    add(tallies, allocation.id, TALLY_PACKETS_TO_CLIENT, 1);
+    add(tallies, allocation.id, TALLY_BYTES_TO_CLIENT, length);
   }
 
   #drop(reason: number): void {

@@ -34,6 +34,7 @@ export const DEFAULT_DENIED = [
   '240.0.0.0/4', // reserved, with limited broadcast
   '::/128', // unspecified
   '::1/128', // loopback
+  '64:ff9b:1::/48', // local-use NAT64 (RFC 8215), with IPv4 at whichever place of RFC 6052 a site chose
   '100::/64', // discard only
   'fc00::/7', // unique local
   'fe80::/10', // link local

@@ -189,6 +189,7 @@ export class TurnSim {
       if (is !== idle) held.push(`${name}: ${is} instead of ${idle}`);
     };
     for (const [i, { io, core, idleRows, idleSockets }] of this.workers.entries()) {
+      core.batchBegins(this.network.nowMs); // lets go of the rows that the last batch gave up
       expect(`worker ${i}, endpoint rows`, io.endpoints.acquired, idleRows);
       expect(`worker ${i}, sockets`, io.openSockets, idleSockets);
       expect(`worker ${i}, allocations`, core.allocations.size, 0);

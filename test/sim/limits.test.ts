@@ -6,6 +6,7 @@ import {
   OPEN_RESOURCES_EXHAUSTED,
 } from '../../src/wire/datagram-io.ts';
 import { A, find } from '../kit/plain-stun.ts';
+import type { SimSocket } from '../kit/sim-network.ts';
 import { evenPort, family, type TurnTestClient } from '../kit/turn-client.ts';
 import { ALICE, BOB, NODE_IPV4, NODE_IPV6, TurnSim } from '../kit/turn-sim.ts';
 
@@ -134,21 +135,22 @@ describe('relay ports', () => {
     expect(sim.shared.quota.relays).toBe(4);
     sim.run(11 * MINUTE);
     expect(crowd(4, BOB).map((client) => client.allocate().code)).toEqual([0, 0, 0, 0]);
-  }, 5000);
+  });
 
   it('taken by other programs are passed over', () => {
     sim = new TurnSim({ settings: { relayPorts: [24_000, 24_009] } });
-    for (let port = 24_000; port < 24_009; port++) sim.network.bind({ address: NODE_IPV4, port }, { receive() {} });
+    const occupy = (port: number): SimSocket =>
+      sim.network.bind({ address: NODE_IPV4, port }, { receive: () => {} }) as SimSocket;
+    const others = Array.from({ length: 9 }, (_, i) => occupy(24_000 + i));
     const client = sim.client();
     expect(client.allocate().code).toBe(0);
     expect(client.relay.port).toBe(24_009);
     client.refresh(0);
-    for (const port of [24_009]) sim.network.bind({ address: NODE_IPV4, port }, { receive() {} });
+    others.push(occupy(24_009));
     expect(client.allocate().code).toBe(508);
-    expect(sim.shared.quota.relays).toBe(0);
-    for (let i = 0; i < 10; i++) expect(sim.shared.portClaims.claim(0, 'any', () => 0)).toBe(24_000 + i);
-    for (let i = 0; i < 10; i++) sim.shared.portClaims.release(0, 24_000 + i);
-    sim = new TurnSim(); // the programs above would count as held
+    for (const other of others) sim.network.unbind(other);
+    expect(sim.held()).toEqual([]);
+    expect(client.allocate().code).toBe(0);
   });
 
   it('are not picked one after the other', () => {
@@ -192,8 +194,7 @@ describe('EVEN-PORT', () => {
     sim = new TurnSim({ settings: { relayPorts: [24_000, 24_009] } });
     const clients = crowd(6);
     expect(clients.map((client) => client.allocate([evenPort(false)]).code)).toEqual([0, 0, 0, 0, 0, 508]);
-    expect(crowd(5, BOB).length).toBe(5);
-  }, 5000);
+  });
 
   it('with R=1 takes pairs, and 508 where only single ports are left', () => {
     sim = new TurnSim({ settings: { relayPorts: [24_001, 24_004] } });

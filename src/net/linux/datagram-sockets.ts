@@ -14,7 +14,7 @@ import {
   ENOMEM,
   IP_MTU_DISCOVER,
   IP_PMTUDISC_DO,
-  IP_PMTUDISC_DONT,
+  IP_PMTUDISC_OMIT,
   IP_RECVERR,
   IPPROTO_IP,
   IPPROTO_IPV6,
@@ -76,7 +76,9 @@ export class DatagramSockets {
     if (options.role === 'listener') this.#set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     else if (isIPv4) this.#set(fd, IPPROTO_IP, IP_RECVERR, 1);
     else this.#set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
-    if (isIPv4) this.#set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+    // DF clear, whatever anyone's ICMP messages say about the path; IP_PMTUDISC_DONT would be the same,
+    // but a socket that has it is not told when a packet it sent with DF did not fit (RFC 8656 §11.5).
+    if (isIPv4) this.#set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
     if (options.aggregates) this.#set(fd, SOL_UDP, UDP_GRO, 1);
     this.#setBuffers(fd, options.bufferBytes);
     const length = isIPv4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES;
@@ -113,7 +115,7 @@ export class DatagramSockets {
   /** Whether packets go out unfragmented or not at all from now on. False if the kernel refuses. */
   setDontFragment(fd: number, family: number, on: boolean): boolean {
     if (family !== INET) return this.#set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, on ? 1 : 0);
-    return this.#set(fd, IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+    return this.#set(fd, IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_DO : IP_PMTUDISC_OMIT);
   }
 
   /** Beyond net.core.rmem_max and wmem_max if privileges allow, else as far as those let. */

@@ -68,20 +68,21 @@ export class ErrorQueue {
 
   /** Takes the oldest error from the socket's queue; its payload is of no interest. */
   next(fd: number): number {
-    const { memory, message } = { memory: this.#memory, message: this.#message };
+    const memory = this.#memory;
+    const message = this.#message;
     memory.poke32(message + MSG_NAMELEN, SOCKADDR_IN6_BYTES);
     memory.poke32(message + MSG_CONTROLLEN, CONTROL_BYTES);
     if (this.#libc.recvmsg(fd, this.#messagePointer, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
       return ERROR_QUEUE_EMPTY;
     if ((memory.peek32(message + MSG_FLAGS) & MSG_CTRUNC) !== 0) return ERROR_QUEUE_OTHER;
-    return this.parse(memory.peek32(message + MSG_CONTROLLEN));
+    return this.parse(this.#control, memory.peek32(message + MSG_CONTROLLEN));
   }
 
-  /** Reads `controlBytes` of control messages; public for the test of hostile lengths. */
-  parse(controlBytes: number): number {
+  /** Reads what the kernel says are `controlBytes` of control messages at `control`, where there is room for 256. */
+  parse(control: number, controlBytes: number): number {
     const memory = this.#memory;
-    const end = this.#control + Math.min(controlBytes, CONTROL_BYTES);
-    let block = this.#control;
+    const end = control + Math.min(controlBytes, CONTROL_BYTES);
+    let block = control;
     while (block + CMSG_DATA <= end) {
       const length = memory.peek32(block) >>> 0;
       if (length < CMSG_DATA || block + length > end) return ERROR_QUEUE_OTHER;

@@ -8,6 +8,7 @@ const round = (cpuMicroseconds: number, counts: boolean): Round => ({
   p50Microseconds: 10,
   p99Microseconds: 20,
   offeredPercent: 100,
+  sentPacketsPerSecond: 1000,
   reasons: [],
 });
 

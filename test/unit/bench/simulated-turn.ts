@@ -24,6 +24,7 @@ export class SimulatedTurn implements GeneratorIo {
   readonly bytes: Uint8Array = new Uint8Array(SEND_AREA_BYTES);
   readonly endpoints: EndpointBook = new EndpointBook(4096, 0);
   receiver: GeneratorReceiver = () => {};
+  refusals = 0;
 
   /** One way through the server, and from it to a client. */
   latencyNs = 50_000;
@@ -35,6 +36,9 @@ export class SimulatedTurn implements GeneratorIo {
   clockStepNs = 0;
   /** Refuses the n-th Allocate, counted from 1, with this code; 0 grants it. */
   refuseAllocate: (request: number) => number = () => 0;
+
+  /** No answer to any request. */
+  isMute = false;
 
   readonly methods: number[] = [];
   /** Relays that are allocated now, by client socket. */
@@ -135,6 +139,7 @@ export class SimulatedTurn implements GeneratorIo {
       return;
     }
     this.methods.push(reader.method);
+    if (this.isMute) return;
     const code = this.#carryOut(socket);
     const writer = new StunWriter(new Uint8Array(256));
     writer.begin(0, reader.method, code === 0 ? stun.CLASS_SUCCESS : stun.CLASS_ERROR);

@@ -168,6 +168,33 @@ describe('what goes wrong is told', () => {
     expect(result.verdict.counts).toBe(true);
   });
 
+  test('a port where nothing listens is told at once', async () => {
+    const io = new SimulatedTurn();
+    io.isMute = true;
+    io.refusals = 1;
+    await expect(run(io)).rejects.toThrow('nothing listens at 192.0.2.2:3478');
+    expect(io.isClosed).toBe(true);
+  });
+
+  test('a server that does not answer is given up after the retransmissions of STUN', async () => {
+    const io = new SimulatedTurn();
+    io.isMute = true;
+    const startNs = io.nowNs();
+    await expect(run(io, { options: { flows: 1 } })).rejects.toThrow(
+      '0 of 1 allocations succeeded; allocate: no answer',
+    );
+    expect((io.nowNs() - startNs) / 1e9).toBeCloseTo(39.5, 0);
+  });
+
+  test('a run stopped while nobody answers ends within about a second', async () => {
+    const io = new SimulatedTurn();
+    io.isMute = true;
+    const startNs = io.nowNs();
+    const result = await run(io, { isStopped: () => io.nowNs() > startNs + 3e9 });
+    expect(result.interrupted).toBe(true);
+    expect((io.nowNs() - startNs) / 1e9).toBeLessThan(4.5);
+  });
+
   test('a stopped run gives relays back and tells what there was', async () => {
     const io = new SimulatedTurn();
     const endNs = io.nowNs() + 2e9;
