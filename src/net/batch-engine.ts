@@ -227,9 +227,10 @@ class LinuxEngine implements BatchEngine {
       count(this.#counters, ENGINE.dropSendFailed);
       return;
     }
-    this.flush();
     const fd = this.#descriptor(socket);
     const family = this.#sockets.family[socket] as number;
+    this.flush(); // what was queued goes without DF
+    this.#sockets.tooBigPort[socket] = this.endpoints.port(destination);
     this.#datagrams.setDontFragment(fd, family, true);
     this.#queue.sendNow(socket, offset, length, destination);
     this.#datagrams.setDontFragment(fd, family, false);
@@ -355,14 +356,17 @@ class LinuxEngine implements BatchEngine {
 
   #takeErrors(socket: number, generation: number): void {
     const fd = this.#sockets.fd[socket] as number;
-    for (let i = 0; i < ICMP_ERRORS_PER_BATCH; i++) {
+    for (let taken = 0; taken < ICMP_ERRORS_PER_BATCH; taken++) {
       const outcome = this.#errors.next(fd);
       if (outcome === ERROR_QUEUE_EMPTY) {
-        if (i === 0) this.#datagrams.takeError(fd); // no message with it: left alone, epoll would repeat it
+        if (taken === 0) this.#datagrams.takeError(fd); // no message with it: left alone, epoll would repeat it
         return;
       }
       if (outcome !== ERROR_QUEUE_ICMP) continue;
       count(this.#counters, ENGINE.icmpErrors);
+      if (this.endpoints.port(ERROR_ROW) === 0) {
+        this.endpoints.setPort(ERROR_ROW, this.#sockets.tooBigPort[socket] as number);
+      }
       const { type, code, info } = this.#errors;
       const receiver = this.#sockets.receivers[socket] as DatagramReceiver;
       receiver.receiveIcmpError(this.#sockets.tag[socket] as number, type, code, info, ERROR_ROW);

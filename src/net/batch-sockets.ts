@@ -19,6 +19,8 @@ export class BatchSockets {
   generation: Int32Array = new Int32Array(INITIAL_CAPACITY);
   /** Reads for which a relay is asked for one packet alone (see batch-reader). */
   patience: Int32Array = new Int32Array(INITIAL_CAPACITY);
+  /** Port of the last packet sent with DF, in case it was too big: the kernel's error leaves it out. */
+  tooBigPort: Int32Array = new Int32Array(INITIAL_CAPACITY);
   /** First and last message of the send queue for this socket, or -1. */
   sendHead: Int32Array = new Int32Array(INITIAL_CAPACITY).fill(-1);
   sendTail: Int32Array = new Int32Array(INITIAL_CAPACITY).fill(-1);
@@ -65,6 +67,7 @@ export class BatchSockets {
     this.family = grown(this.family, size, 0);
     this.role = grown(this.role, size, 0);
     this.generation = grown(this.generation, size, 0);
+    this.tooBigPort = grown(this.tooBigPort, size, 0);
     this.patience = grown(this.patience, size, 0);
     this.sendHead = grown(this.sendHead, size, -1);
     this.sendTail = grown(this.sendTail, size, -1);

@@ -96,8 +96,8 @@ export class PeerFilter {
   /** Judges the port of an address that was judged {@link PEER_OWN_RELAY} without one. */
   judgeOwnPort(book: EndpointBook, row: number): number {
     const port = book.port(row);
-    if (port >= this.#relayPorts[0] && port <= this.#relayPorts[1]) return PEER_OWN_RELAY;
     if (this.#ownPorts.includes(port)) return PEER_FORBIDDEN;
+    if (port >= this.#relayPorts[0] && port <= this.#relayPorts[1]) return PEER_OWN_RELAY;
     return within(this.#allow, book.address(row)) ? PEER_ALLOWED : PEER_OWN_HOST;
   }
 }

@@ -32,7 +32,7 @@ import { StunWriter } from '../wire/stun-writer.ts';
 import { grantedLifetimeSeconds, readAllocateRequest } from './allocate-request.ts';
 import { Allocation, type Relay, TALLY_REQUESTS } from './allocations.ts';
 import { TURN } from './counters.ts';
-import { PEER_FORBIDDEN } from './peer-filter.ts';
+import { PEER_FORBIDDEN, PEER_OWN_HOST } from './peer-filter.ts';
 import type { OpenedRelays } from './relays.ts';
 import { ReplyMemory } from './reply-memory.ts';
 import type { TurnCore } from './server.ts';
@@ -100,7 +100,7 @@ export class Requests {
     const allocation = this.#core.allocations.ofClient(origin.socket, origin.client);
     if (allocation) this.#core.tally(allocation, TALLY_REQUESTS);
     if (request.unknownCount > 0) return this.#refuse(request, origin, 420);
-    if (request.method === METHOD_BINDING) return this.#binding(request, origin);
+    if (request.method === METHOD_BINDING) return this.#bindingOrUnknown(request, origin);
     if (request.method === METHOD_ALLOCATE) return this.#allocate(request, origin, allocation);
     if (allocation === undefined) return this.#refuse(request, origin, 437);
     if (settings.authentication && allocation.user !== this.#core.authentication.identity.user) {
@@ -126,7 +126,7 @@ export class Requests {
 
   #bindingOrUnknown(request: StunReader, origin: Origin): void {
     if (request.unknownCount > 0) return this.#refuse(request, origin, 420);
-    if (this.#mayAnswerStranger(origin)) this.#binding(request, origin);
+    if (this.#authenticated || this.#mayAnswerStranger(origin)) this.#binding(request, origin);
   }
 
   #binding(request: StunReader, origin: Origin): void {
@@ -244,7 +244,8 @@ export class Requests {
     const numbered = allocations.channelNumbered(allocation.id, channelNumber);
     if (numbered !== allocations.channelFor(allocation.id, this.#peer)) return 400;
     const verdict = peerFilter.judge(this.#io.endpoints, this.#peer);
-    if (verdict === PEER_FORBIDDEN && settings.peers.refusal === 'error') return 403;
+    const isRefused = verdict === PEER_FORBIDDEN || verdict === PEER_OWN_HOST;
+    if (isRefused && settings.peers.refusal === 'error') return 403;
     if (numbered < 0 && allocation.channels >= settings.limits.channelsPerRelay) return 508;
     const known = allocations.permissionFor(allocation.id, this.#peer) >= 0;
     if (!known && allocation.permissions >= settings.limits.permissionsPerRelay) return 508;

@@ -252,11 +252,11 @@ export class SimIo implements DatagramIo {
     return number;
   }
 
-  /** Takes a socket out of use; an engine sends what is queued first. */
+  /** Takes a socket out of use; an engine sends what is queued on it first. */
   #remove(socket: number): OpenSocket {
     const open = this.#open.get(socket);
     if (open === undefined) throw new Error(`socket ${socket} is closed, but it is not open`);
-    this.#flush();
+    if (this.#queue.some(({ from }) => from === open)) this.#flush();
     this.#open.delete(socket);
     this.#free.push(socket);
     return open;

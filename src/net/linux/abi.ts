@@ -8,7 +8,6 @@
 import process from 'node:process';
 
 // errno
-export const EPERM = 1;
 export const EINTR = 4;
 export const EIO = 5;
 export const EAGAIN = 11;
@@ -19,7 +18,6 @@ export const EMFILE = 24;
 export const EMSGSIZE = 90;
 export const EADDRINUSE = 98;
 export const ECONNREFUSED = 111;
-export const EACCES = 13;
 export const ENOBUFS = 105;
 
 // socket(2), send(2), recv(2)

@@ -97,7 +97,10 @@ describe('by default', () => {
 
   it('one refused peer among many spoils the whole CreatePermission', () => {
     const client = dualClient();
-    const peers = ['192.0.2.1', '192.0.2.2', '::ffff:169.254.169.254'].map((address) => ({ address, port: 1 }));
+    const peers = ['192.0.2.1', '192.0.2.2', '::ffff:169.254.169.254'].map((address) => ({
+      address,
+      port: 1,
+    }));
     expect(client.permit(peers).code).toBe(403);
     expect(sim.worker.core.allocations.permissions.size).toBe(0);
   });
@@ -123,7 +126,10 @@ describe('allow and deny lists', () => {
   });
 
   it('deny goes before allow, whichever is narrower', () => {
-    const client = dualClient({ allow: ['10.1.2.0/24', '192.0.2.0/24'], deny: ['10.1.0.0/16', '192.0.2.9/32'] });
+    const client = dualClient({
+      allow: ['10.1.2.0/24', '192.0.2.0/24'],
+      deny: ['10.1.0.0/16', '192.0.2.9/32'],
+    });
     expect(codesFor(client, '10.1.2.3')).toEqual([403, 403]);
     expect(codesFor(client, '192.0.2.9')).toEqual([403, 403]);
     expect(client.permit({ address: '192.0.2.10', port: 5000 }).code).toBe(0);
@@ -136,11 +142,14 @@ describe('allow and deny lists', () => {
     expect(client.permit({ address: '8.8.9.1', port: 5000 }).code).toBe(0);
   });
 
-  it.each(CARRIERS)('deny and the defaults hold for an IPv4 address inside an allowed IPv6 one: %s', (_, carry) => {
-    const client = dualClient({ allow: ['::/0'], deny: ['192.0.2.9/32'] });
-    expect(codesFor(client, carry('192.0.2.9'))).toEqual([403, 403]);
-    expect(codesFor(client, carry('127.0.0.1'))).toEqual([403, 403]);
-  });
+  it.each(CARRIERS)(
+    'deny and the defaults hold for an IPv4 address inside an allowed IPv6 one: %s',
+    (_, carry) => {
+      const client = dualClient({ allow: ['::/0'], deny: ['192.0.2.9/32'] });
+      expect(codesFor(client, carry('192.0.2.9'))).toEqual([403, 403]);
+      expect(codesFor(client, carry('127.0.0.1'))).toEqual([403, 403]);
+    },
+  );
 
   it('an IPv4 address that is allowed is allowed inside an IPv6 one too', () => {
     const client = dualClient({ allow: ['10.1.0.0/16'] });
@@ -198,7 +207,13 @@ describe('the node’s own addresses', () => {
   });
 
   it('keep an own port closed even where it lies inside the relay range', () => {
-    const peers = { allow: [], deny: [], refusal: 'error', ownAddresses: [NODE_IPV4], ownPorts: [24_010] } as const;
+    const peers = {
+      allow: [],
+      deny: [],
+      refusal: 'error',
+      ownAddresses: [NODE_IPV4],
+      ownPorts: [24_010],
+    } as const;
     const client = dualClient({ settings: { peers } });
     expect(client.bind(0x4000, { address: NODE_IPV4, port: 24_010 }).code).toBe(403);
     client.permit({ address: NODE_IPV4, port: 0 });
