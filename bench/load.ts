@@ -7,6 +7,9 @@ import { pinned, type Server } from './servers.ts';
 /** As in ../shared and the recorded figures: an RTP packet of 20 ms of G.711. */
 export const PAYLOAD_BYTES = 172;
 
+/** Requests under way at once when the rate of allocations is measured. */
+export const ALLOCATIONS_OUTSTANDING = 256;
+
 export interface Load {
   readonly flows: number;
   readonly packetsPerSecond: number;
@@ -41,6 +44,7 @@ export function runAllocations(
   return runGenerator(server, holdSeconds, [
     ...(authentication ? ['--user', 'alice:secret'] : ['--no-auth']),
     '--allocate-only',
+    ...['--outstanding', ALLOCATIONS_OUTSTANDING],
     ...['--flows', flows],
     ...['--hold-seconds', holdSeconds],
   ]);

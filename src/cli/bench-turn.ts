@@ -44,12 +44,31 @@ interface Flags {
 
 /** Adds `turn` to the `bench` command. */
 export function registerBenchTurn(parent: Command): void {
-  const command = parent
-    .command('turn')
+  const command = parent.command('turn');
+  addServerOptions(command);
+  addLoadOptions(command);
+  addRunOptions(command);
+  command.action(async (flags: Flags) => {
+    const options = await toLoadOptions(command, flags);
+    await run(options, flags);
+  });
+}
+
+function addServerOptions(command: Command): void {
+  command
     .description('relay traffic through a TURN server (this one or any other) and measure it')
     .requiredOption('--server <host:port>', 'TURN server over UDP', parseHost)
     .option('--user <name:password>', 'long-term credentials', parseUser)
     .option('--no-auth', 'the server asks for no credentials')
+    .option(
+      '--server-pid <pid>',
+      "the server's process on this machine: its CPU and memory are measured too",
+      integerIn(1, 2 ** 22),
+    );
+}
+
+function addLoadOptions(command: Command): void {
+  command
     .option(
       '--flows <count>',
       'relays, each with a client socket of its own',
@@ -85,7 +104,11 @@ export function registerBenchTurn(parent: Command): void {
       'address of the peer sockets (default: that from which the server is reached)',
       parseIp,
     )
-    .option('--peer-sockets <count>', 'sockets that the flows share as peers', integerIn(1, 1024), 16)
+    .option('--peer-sockets <count>', 'sockets that the flows share as peers', integerIn(1, 1024), 16);
+}
+
+function addRunOptions(command: Command): void {
+  command
     .option('--allocate-only', 'no traffic: allocate, hold, give back', false)
     .option('--hold-seconds <seconds>', 'how long with --allocate-only', integerIn(0, SECONDS_MAX), 0)
     .option(
@@ -94,11 +117,6 @@ export function registerBenchTurn(parent: Command): void {
       integerIn(1, 1_000_000),
     )
     .option('--outstanding <count>', 'requests under way at once', integerIn(1, 4096), 64)
-    .option(
-      '--server-pid <pid>',
-      "the server's process on this machine: its CPU and memory are measured too",
-      integerIn(1, 2 ** 22),
-    )
     .addOption(
       new Option('--sockets <kind>', 'auto: FFI on Linux').choices(['auto', 'portable']).default('auto'),
     )
@@ -110,10 +128,6 @@ export function registerBenchTurn(parent: Command): void {
       'after',
       '\nExit code: 0 measured (whether the figures count is in the table and the JSON), 1 failed or interrupted, 2 wrong usage.',
     );
-  command.action(async (flags: Flags) => {
-    const options = await toLoadOptions(command, flags);
-    await run(options, flags);
-  });
 }
 
 async function toLoadOptions(command: Command, flags: Flags): Promise<TurnLoadOptions> {

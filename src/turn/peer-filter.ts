@@ -87,9 +87,6 @@ export class PeerFilter {
   /** Judges address and port, as ChannelBind names them. */
   judge(book: EndpointBook, row: number): number {
     const verdict = this.judgeAddress(book, row);
-    if (verdict === PEER_FORBIDDEN) return verdict;
-    if (this.#ownPorts.includes(book.port(row)) && within(this.#own, book.address(row)))
-      return PEER_FORBIDDEN;
     return verdict === PEER_OWN_RELAY ? this.judgeOwnPort(book, row) : verdict;
   }
 

@@ -221,8 +221,14 @@ export function addressBytes(text: string): Uint8Array {
 /** Text of an address; IPv6 with its longest run of zeros shortened. */
 export function addressText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
-  const groups = Array.from({ length: 8 }, (_, i) => Buffer.from(bytes).readUInt16BE(i * 2).toString(16));
-  const runs = [...`${groups.join(':')}:`.matchAll(/(?:\b0:){2,}/g)].sort((a, b) => b[0].length - a[0].length);
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    Buffer.from(bytes)
+      .readUInt16BE(i * 2)
+      .toString(16),
+  );
+  const runs = [...`${groups.join(':')}:`.matchAll(/(?:\b0:){2,}/g)].sort(
+    (a, b) => b[0].length - a[0].length,
+  );
   const run = runs[0];
   if (run === undefined) return groups.join(':');
   const all = `${groups.join(':')}:`;

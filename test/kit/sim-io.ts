@@ -213,7 +213,13 @@ export class SimIo implements DatagramIo {
 
   /** Hands packets over at once, all in one batch of the core, whatever their number. */
   batch(socket: number, packets: readonly { readonly bytes: Uint8Array; readonly from: Place }[]): void {
-    this.#inbox.push(...packets.map(({ bytes, from }) => () => this.#deliver(socket, bytes, from)));
+    this.#inbox.push(
+      ...packets.map(
+        ({ bytes, from }) =>
+          () =>
+            this.#deliver(socket, bytes, from),
+      ),
+    );
     this.#work();
   }
 
@@ -295,7 +301,8 @@ export class SimIo implements DatagramIo {
     this.bytes.fill(GUARD, start, start + GUARD_BYTES);
     this.bytes.fill(GUARD, offset + bytes.length + TAILROOM_BYTES, start + SLOT_BYTES);
     this.bytes.set(bytes, offset);
-    if (!this.endpoints.setText(slot, from.address, from.port)) throw new Error(`no address: ${from.address}`);
+    if (!this.endpoints.setText(slot, from.address, from.port))
+      throw new Error(`no address: ${from.address}`);
     open.receiver.receive(open.tag, number, offset, bytes.length, slot);
     this.#checkGuard(start, start + GUARD_BYTES);
     this.#checkGuard(offset + bytes.length + TAILROOM_BYTES, start + SLOT_BYTES);

@@ -334,7 +334,6 @@ function settingsOf(options: SimOptions, nodeAddress: string): TurnSettings {
       ...options.limits,
     },
     channelNumberMax: 0x4fff,
-    channelNumberMax: 0x4fff,
     mediaPolicy: 'any',
     ...options.settings,
   };

@@ -9,15 +9,18 @@ let sim: TurnSim;
 afterEach(() => expect(sim.end()).toEqual([]));
 
 describe('RFC 8489', () => {
-  it.each<Security>(['md5', 'sha256', 'sha256-userhash'])('%s proves a user from Allocate to media', (security) => {
-    sim = new TurnSim();
-    const client = sim.client();
-    client.security = security; // the client throws at a success whose integrity is not of the same kind
-    const peer = sim.peer();
-    expect(client.allocate().code).toBe(0);
-    expect(client.bind(0x4000, peer.place).code).toBe(0);
-    expect(client.refresh(0).code).toBe(0);
-  });
+  it.each<Security>(['md5', 'sha256', 'sha256-userhash'])(
+    '%s proves a user from Allocate to media',
+    (security) => {
+      sim = new TurnSim();
+      const client = sim.client();
+      client.security = security; // the client throws at a success whose integrity is not of the same kind
+      const peer = sim.peer();
+      expect(client.allocate().code).toBe(0);
+      expect(client.bind(0x4000, peer.place).code).toBe(0);
+      expect(client.refresh(0).code).toBe(0);
+    },
+  );
 
   it('a wrong password fails with each of them', () => {
     sim = new TurnSim();

@@ -221,8 +221,7 @@ describe('a stream client', () => {
 
 describe('the media policy', () => {
   it('passes STUN, DTLS and RTP by their first byte, both ways, and counts the rest as dropped', () => {
-    sim = new TurnSim({ settings: { channelNumberMax: 0x4fff,
- mediaPolicy: 'media' } });
+    sim = new TurnSim({ settings: { channelNumberMax: 0x4fff, mediaPolicy: 'media' } });
     const client = sim.client();
     const peer = sim.peer();
     client.allocate();

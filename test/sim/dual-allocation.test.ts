@@ -43,17 +43,20 @@ describe('a dual allocation', () => {
   it.each([
     [4, NODE_IPV4, NODE_IPV6],
     [6, NODE_IPV6, NODE_IPV4],
-  ] as const)('without a port for IPv%i goes on with the other and says 508 for it', (version, missing, left) => {
-    sim = new TurnSim();
-    sim.worker.io.refuseOpen = ({ address }) => (address === missing ? OPEN_PORT_IN_USE : 0);
-    const client = sim.client();
-    const { message } = client.allocate([both]);
-    expect(client.relayed.map(({ address }) => address)).toEqual([left]);
-    expect(findAll(message, A.addressErrorCode)).toEqual([Uint8Array.of(version === 4 ? 1 : 2, 0, 5, 8)]);
-    expect(sim.shared.quota.relays).toBe(1);
-    client.refresh(0);
-    expect(sim.held()).toEqual([]);
-  });
+  ] as const)(
+    'without a port for IPv%i goes on with the other and says 508 for it',
+    (version, missing, left) => {
+      sim = new TurnSim();
+      sim.worker.io.refuseOpen = ({ address }) => (address === missing ? OPEN_PORT_IN_USE : 0);
+      const client = sim.client();
+      const { message } = client.allocate([both]);
+      expect(client.relayed.map(({ address }) => address)).toEqual([left]);
+      expect(findAll(message, A.addressErrorCode)).toEqual([Uint8Array.of(version === 4 ? 1 : 2, 0, 5, 8)]);
+      expect(sim.shared.quota.relays).toBe(1);
+      client.refresh(0);
+      expect(sim.held()).toEqual([]);
+    },
+  );
 
   it('where the server has no relay address of the family says 440 for it', () => {
     sim = new TurnSim({

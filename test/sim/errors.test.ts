@@ -67,7 +67,9 @@ describe('400', () => {
     client.allocate();
     expect(client.call(CREATE_PERMISSION, []).code).toBe(400);
     expect(client.call(CREATE_PERMISSION, [attribute(A.xorPeerAddress, 0, 1, 0, 0)]).code).toBe(400);
-    expect(client.call(CREATE_PERMISSION, [attribute(A.xorPeerAddress, 0, 3, 0, 0, 1, 2, 3, 4)]).code).toBe(400);
+    expect(client.call(CREATE_PERMISSION, [attribute(A.xorPeerAddress, 0, 3, 0, 0, 1, 2, 3, 4)]).code).toBe(
+      400,
+    );
     expect(client.call(CREATE_PERMISSION, [attribute(A.xorPeerAddress)]).code).toBe(400);
   });
 
@@ -120,7 +122,8 @@ describe('401', () => {
       client.nonce = undefined;
       return client.allocate([], { as });
     });
-    const shape = ({ message }: (typeof codes)[number]): number[] => message.attributes.map(({ type }) => type);
+    const shape = ({ message }: (typeof codes)[number]): number[] =>
+      message.attributes.map(({ type }) => type);
     expect(codes.map(({ code }) => code)).toEqual([401, 401]);
     expect(shape(codes[0] as never)).toEqual(shape(codes[1] as never));
   });
@@ -291,7 +294,12 @@ describe('no answer at all', () => {
   });
 
   it('to a client of RFC 3489 that asks for TURN, but to its Binding as of old', () => {
-    const bytes = encode({ method: BINDING, kind: REQUEST, transactionId: new Uint8Array(12), attributes: [] });
+    const bytes = encode({
+      method: BINDING,
+      kind: REQUEST,
+      transactionId: new Uint8Array(12),
+      attributes: [],
+    });
     bytes.writeUInt32BE(0x01020304, 4);
     const answers: Uint8Array[] = [];
     client.wire.onMessage = (answer) => answers.push(answer);

@@ -285,9 +285,13 @@ describe('the sweep', () => {
     client.allocate();
     client.bind(0x4000, sim.peer().place);
     sim.run(SECOND);
-    expect([sim.counter('allocations'), sim.counter('permissions'), sim.counter('channels')]).toEqual([1, 1, 1]);
+    expect([sim.counter('allocations'), sim.counter('permissions'), sim.counter('channels')]).toEqual([
+      1, 1, 1,
+    ]);
     client.refresh(0);
     sim.run(SECOND);
-    expect([sim.counter('allocations'), sim.counter('permissions'), sim.counter('channels')]).toEqual([0, 0, 0]);
+    expect([sim.counter('allocations'), sim.counter('permissions'), sim.counter('channels')]).toEqual([
+      0, 0, 0,
+    ]);
   });
 });

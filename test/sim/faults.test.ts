@@ -80,25 +80,28 @@ describe('loss', () => {
     expect(bob.relay).not.toEqual(alice.relay);
   });
 
-  it.each([1, 2, 3, 4, 5])('of a fifth of all packets: every client gets there by repeating (seed %i)', (seed) => {
-    sim = new TurnSim({ seed, limits: { unauthenticatedRepliesPerSecond: 0 } });
-    sim.network.setDefaultLink({ lossRate: 0.2, latencyMs: 20 });
-    const clients = Array.from({ length: 8 }, (_, i) => sim.client({ address: `203.0.113.${50 + i}` }));
-    for (const [i, client] of clients.entries()) {
-      const peer = sim.peer(`192.0.2.${100 + i}`);
-      expect(client.allocate().code).toBe(0);
-      expect(client.permit(peer.place).code).toBe(0);
-      expect(client.bind(0x4000, peer.place).code).toBe(0);
-      for (let packet = 0; packet < 50; packet++) client.sendChannel(0x4000, `${packet}`);
-      sim.run(200);
-      const got = peer.received.length;
-      expect(got).toBeGreaterThan(0);
-      expect(got).toBeLessThan(50);
-    }
-    expect(sim.allocations).toBe(8);
-    for (const client of clients) expect(client.refresh(0).code).toBe(0);
-    expect(sim.allocations).toBe(0);
-  });
+  it.each([1, 2, 3, 4, 5])(
+    'of a fifth of all packets: every client gets there by repeating (seed %i)',
+    (seed) => {
+      sim = new TurnSim({ seed, limits: { unauthenticatedRepliesPerSecond: 0 } });
+      sim.network.setDefaultLink({ lossRate: 0.2, latencyMs: 20 });
+      const clients = Array.from({ length: 8 }, (_, i) => sim.client({ address: `203.0.113.${50 + i}` }));
+      for (const [i, client] of clients.entries()) {
+        const peer = sim.peer(`192.0.2.${100 + i}`);
+        expect(client.allocate().code).toBe(0);
+        expect(client.permit(peer.place).code).toBe(0);
+        expect(client.bind(0x4000, peer.place).code).toBe(0);
+        for (let packet = 0; packet < 50; packet++) client.sendChannel(0x4000, `${packet}`);
+        sim.run(200);
+        const got = peer.received.length;
+        expect(got).toBeGreaterThan(0);
+        expect(got).toBeLessThan(50);
+      }
+      expect(sim.allocations).toBe(8);
+      for (const client of clients) expect(client.refresh(0).code).toBe(0);
+      expect(sim.allocations).toBe(0);
+    },
+  );
 });
 
 describe('duplicates and reordering', () => {

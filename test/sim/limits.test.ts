@@ -39,7 +39,10 @@ describe('quota', () => {
   });
 
   it('of an address without authentication, where there are no users', () => {
-    sim = new TurnSim({ settings: { authentication: false }, limits: { relaysPerAddress: 2, relaysPerUser: 1 } });
+    sim = new TurnSim({
+      settings: { authentication: false },
+      limits: { relaysPerAddress: 2, relaysPerUser: 1 },
+    });
     const codes = [1, 2, 3].map(() => sim.client({ credentials: undefined }).allocate().code);
     expect(codes).toEqual([0, 0, 486]);
   });
@@ -241,7 +244,10 @@ describe('EVEN-PORT', () => {
   it('reserves in IPv6 as well', () => {
     sim = new TurnSim();
     const client = sim.client();
-    const token = find(client.allocate([evenPort(true), family(6)]).message, A.reservationToken) as Uint8Array;
+    const token = find(
+      client.allocate([evenPort(true), family(6)]).message,
+      A.reservationToken,
+    ) as Uint8Array;
     const second = sim.client({ address: '203.0.113.11' });
     expect(second.allocate([{ type: A.reservationToken, value: token }]).code).toBe(0);
     expect(second.relay).toEqual({ address: NODE_IPV6, port: client.relay.port + 1 });

@@ -1,6 +1,6 @@
 /** The node behind a static NAT that does not hairpin: relay-to-relay must work all the same. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { type TurnTestClient } from '../kit/turn-client.ts';
+import type { TurnTestClient } from '../kit/turn-client.ts';
 import { BOB, NODE_IPV4, TurnSim } from '../kit/turn-sim.ts';
 
 let sim: TurnSim;

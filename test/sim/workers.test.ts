@@ -31,7 +31,9 @@ describe('two workers', () => {
       sim.run(20);
     }
     sim.run(100);
-    expect(bob.take()).toEqual(Array.from({ length: 20 }, (_, i) => ({ channel: 0x4abc, data: `to bob ${i}` })));
+    expect(bob.take()).toEqual(
+      Array.from({ length: 20 }, (_, i) => ({ channel: 0x4abc, data: `to bob ${i}` })),
+    );
     expect(alice.take()).toEqual(
       Array.from({ length: 20 }, (_, i) => ({ channel: 0x4000, data: `to alice ${i}` })),
     );
@@ -82,8 +84,8 @@ describe('two workers', () => {
 
   it('count quotas together', () => {
     twoWorkers({ limits: { relaysPerUser: 2 } });
-    const codes = [0, 1, 0, 1].map((worker, i) =>
-      sim.client({ worker, address: `203.0.113.${30 + i}` }).allocate().code,
+    const codes = [0, 1, 0, 1].map(
+      (worker, i) => sim.client({ worker, address: `203.0.113.${30 + i}` }).allocate().code,
     );
     expect(codes).toEqual([0, 0, 486, 486]);
     expect(sim.client({ worker: 1, credentials: BOB }).allocate().code).toBe(0);
@@ -91,8 +93,9 @@ describe('two workers', () => {
 
   it('count relays of the node together', () => {
     twoWorkers({ limits: { relays: 2 } });
-    const codes = [ALICE, BOB, BOB].map((credentials, i) =>
-      sim.client({ worker: i % 2, address: `203.0.113.${30 + i}`, credentials }).allocate().code,
+    const codes = [ALICE, BOB, BOB].map(
+      (credentials, i) =>
+        sim.client({ worker: i % 2, address: `203.0.113.${30 + i}`, credentials }).allocate().code,
     );
     expect(codes).toEqual([0, 0, 508]);
   });

@@ -6,12 +6,23 @@
  * address for the kernel is {@link Memory.pointer}, which refuses whatever would let the kernel leave it.
  */
 import { EngineUnavailableError } from '../engine.ts';
-import { MADV_DONTNEED, MAP_PRIVATE_ANONYMOUS_NORESERVE, PROT_READ_WRITE } from './abi.ts';
+import {
+  MADV_DONTNEED,
+  MAP_FIXED_NOREPLACE,
+  MAP_PRIVATE_ANONYMOUS_NORESERVE,
+  PROT_READ_WRITE,
+} from './abi.ts';
 import type { Native } from './libc.ts';
 
 const PAGE_BYTES = 4096;
 const WORD_RANGE = 2 ** 32;
 const ADDRESS_MAX = Number.MAX_SAFE_INTEGER;
+/**
+ * Addresses below 2^31 are tried first: V8 passes such numbers to native functions as they are, while
+ * it has to allocate for larger ones, and that in every system call.
+ */
+const LOW_ADDRESS_FROM = 2 ** 30;
+const LOW_ADDRESS_TO = 2 ** 31;
 
 export class Memory {
   readonly buffer: ArrayBuffer;
@@ -30,7 +41,7 @@ export class Memory {
   constructor(native: Native, size: number) {
     this.size = Math.ceil(size / PAGE_BYTES) * PAGE_BYTES;
     this.#native = native;
-    this.#base = this.#map();
+    this.#base = this.#mapLow() ?? this.#map();
     // Pointers in structures then differ in their lower word alone; two tries are enough, for the
     // second block cannot cross the same boundary.
     if (Math.floor(this.#base / WORD_RANGE) !== Math.floor((this.#base + this.size) / WORD_RANGE)) {
@@ -102,6 +113,16 @@ export class Memory {
     const from = Math.ceil(offset / PAGE_BYTES) * PAGE_BYTES;
     const bytes = Math.floor((offset + length - from) / PAGE_BYTES) * PAGE_BYTES;
     if (bytes > 0) this.#native.libc.madvise(this.pointer(from, bytes), bytes, MADV_DONTNEED);
+  }
+
+  #mapLow(): number | undefined {
+    const { libc } = this.#native;
+    const flags = MAP_PRIVATE_ANONYMOUS_NORESERVE | MAP_FIXED_NOREPLACE;
+    for (let wanted = LOW_ADDRESS_FROM; wanted + this.size <= LOW_ADDRESS_TO; wanted += this.size) {
+      const address = libc.mmap(wanted, this.size, PROT_READ_WRITE, flags, -1, 0);
+      if (address === wanted) return address;
+    }
+    return undefined;
   }
 
   #map(): number {

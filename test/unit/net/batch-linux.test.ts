@@ -27,10 +27,15 @@ import { SendRing } from '../../../src/net/linux/send-ring.ts';
 const BASE = 0x7f00_0001_0000;
 const SIZE = 1 << 20;
 
+/** As the kernel does when low addresses are taken. */
+function mmapHigh(wanted: number): number {
+  return wanted === 0 ? BASE : 2 ** 64 - 1;
+}
+
 /** A libc whose calls fail unless the test says otherwise. */
 function native(libc: Partial<Libc> = {}): Native {
   return {
-    libc: { mmap: () => BASE, errno: () => EINVAL, ...libc } as Libc,
+    libc: { mmap: mmapHigh, errno: () => EINVAL, ...libc } as Libc,
     view: (_address, length) => new ArrayBuffer(length),
     watch: () => ({ close: () => {} }),
   };
@@ -81,9 +86,16 @@ describe('memory outside the heap', () => {
     expect(new DataView(memory.buffer).getBigUint64(16, true)).toBe(BigInt(BASE + 8192));
   });
 
+  it('lies below 2^31 if there is room, for the sake of small numbers', () => {
+    const taken = new Set([2 ** 30, 2 ** 30 + SIZE]);
+    const mmap = (wanted: number): number => (taken.has(wanted) ? 2 ** 64 - 1 : wanted);
+    expect(new Memory(native({ mmap }), SIZE).pointer(0, SIZE)).toBe(2 ** 30 + 2 * SIZE);
+  });
+
   it('never lies across a boundary where an address’s upper word changes', () => {
     const addresses = [2 ** 32 * 5 - 4096, 2 ** 32 * 4];
-    const memory = new Memory(native({ mmap: () => addresses.shift() as number }), SIZE);
+    const mmap = (wanted: number): number => (wanted === 0 ? (addresses.shift() as number) : -1);
+    const memory = new Memory(native({ mmap }), SIZE);
     expect(memory.pointer(0, 1)).toBe(2 ** 32 * 4);
   });
 
