@@ -8,6 +8,7 @@ import { renderPlan, renderProgress, renderResult } from '../bench/report.ts';
 import type { TurnLoadResult } from '../bench/result.ts';
 import { TurnLoadError, type TurnLoadOptions, type TurnLoadProgress } from '../bench/turn-load.ts';
 import { startTurnLoad } from '../bench/turn-load-thread.ts';
+import { formatEndpoint } from '../wire/address.ts';
 
 const PORT_DEFAULT = 3478;
 const EXIT_USAGE = 2;
@@ -166,7 +167,7 @@ async function toLoadOptions(command: Command, flags: Flags): Promise<TurnLoadOp
  */
 async function run(options: TurnLoadOptions, flags: Flags): Promise<void> {
   const progress = new ProgressLine(process.stderr);
-  process.stderr.write(`${renderPlan(options, `${flags.server.host}:${flags.server.port}`)}\n`);
+  process.stderr.write(`${renderPlan(options, formatEndpoint(flags.server.host, flags.server.port))}\n`);
   const thread = startTurnLoad(options, flags.sockets, (state) => progress.show(state));
   const stop = (): void => thread.stop();
   // Once more ends the process as usual: the relays then live on until they expire.

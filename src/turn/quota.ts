@@ -4,6 +4,7 @@
  * A hash table of counts in shared memory; holders are known by a 64-bit seeded hash of their name,
  * so a name costs 12 bytes whatever its length. Linear probing, at most half full.
  */
+import { parseAddress } from '../wire/address.ts';
 import { hashText } from '../wire/hash.ts';
 import type { TurnLimits } from './settings.ts';
 import { locked } from './spin-lock.ts';
@@ -38,11 +39,12 @@ export class Quota {
     return locked(this.#words, () => {
       if (this.relays + relays > this.#limits.relays) return 'node-full';
       const userCount = this.#count(`u${user}`);
-      const addressCount = this.#count(`a${address}`);
+      const host = hostName(address);
+      const addressCount = this.#count(host);
       if (user !== '' && userCount + relays > this.#limits.relaysPerUser) return 'user-full';
       if (addressCount + relays > this.#limits.relaysPerAddress) return 'user-full';
       this.#add(`u${user}`, relays);
-      this.#add(`a${address}`, relays);
+      this.#add(host, relays);
       this.#words[1] = this.relays + relays;
       return 'granted';
     });
@@ -51,7 +53,7 @@ export class Quota {
   release(user: string, address: string, relays: number): void {
     locked(this.#words, () => {
       this.#add(`u${user}`, -relays);
-      this.#add(`a${address}`, -relays);
+      this.#add(hostName(address), -relays);
       this.#words[1] = this.relays - relays;
     });
   }
@@ -95,6 +97,12 @@ export class Quota {
       hole = index;
     }
   }
+}
+
+/** What an address counts as: itself, or the /64 of an IPv6 address (one subscriber owns all of it). */
+function hostName(address: string): string {
+  const bytes = parseAddress(address);
+  return bytes?.length === 16 ? `n${bytes.subarray(0, 8).join('.')}` : `a${address}`;
 }
 
 /** Each relay has at most a user and an address of its own: twice that, and again so as to stay half empty. */

@@ -49,7 +49,13 @@ export class Relays {
     this.#shared = shared;
   }
 
-  /** Opens what an Allocate wants for the allocation `id`, or says 440 or 508 with nothing left open. */
+  /** Whether there is a relay address of a family that would do; a reserved port has its own already. */
+  offers(wish: AllocateWish, listener: ListenerSettings): boolean {
+    if (wish.token >= 0) return true;
+    return (wish.ipv4 && listener.relayIPv4 >= 0) || (wish.ipv6 && listener.relayIPv6 >= 0);
+  }
+
+  /** Opens what an Allocate wants for the allocation `id`, or says 508 with nothing left open. */
   open(
     wish: AllocateWish,
     listener: ListenerSettings,
@@ -57,7 +63,7 @@ export class Relays {
     bytes: Uint8Array,
     nowMs: number,
     lifetimeMs: number,
-  ): OpenedRelays | 440 | 508 {
+  ): OpenedRelays | 508 {
     const opened: OpenedRelays = {
       ipv4: undefined,
       ipv6: undefined,
@@ -83,8 +89,7 @@ export class Relays {
       if (typeof relay === 'number') opened.ipv6Error = relay;
       else opened.ipv6 = relay;
     }
-    if (opened.ipv4 || opened.ipv6) return opened;
-    return (opened.ipv4Error || opened.ipv6Error) === 440 ? 440 : 508;
+    return opened.ipv4 || opened.ipv6 ? opened : 508;
   }
 
   /** Closes the socket and gives the port back; the relay's row stays its owner's. */

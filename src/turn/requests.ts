@@ -145,6 +145,7 @@ export class Requests {
     if (typeof wish === 'number') return this.#refuse(request, origin, wish);
     const lifetimeSeconds = grantedLifetimeSeconds(request, settings.lifetimeSecondsMax);
     if (lifetimeSeconds === undefined || listener === undefined) return this.#refuse(request, origin, 400);
+    if (!relays.offers(wish, listener)) return this.#refuse(request, origin, 440);
     const user = settings.authentication ? authentication.identity.user : '';
     const clientAddress = this.#io.endpoints.addressText(origin.client);
     const wanted = wish.ipv4 && wish.ipv6 ? 2 : 1;

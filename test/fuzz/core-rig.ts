@@ -29,7 +29,7 @@ export interface RigOptions {
 
 const LIMITS: TurnLimits = {
   relays: 40,
-  relaysPerUser: 10,
+  relaysPerUser: 7,
   relaysPerAddress: 8,
   reservations: 4,
   permissionsPerRelay: 12,

@@ -39,7 +39,7 @@ const scratch = new EndpointBook(1, 1);
 
 export function source(address: string, port: number): Source {
   if (!scratch.setText(0, address, port)) throw new Error(`no address: ${address}`);
-  return { address, port, words: scratch.words.slice(0, ENDPOINT_WORDS) };
+  return { address: scratch.addressText(0), port, words: scratch.words.slice(0, ENDPOINT_WORDS) };
 }
 
 interface OpenSocket {
@@ -140,7 +140,7 @@ export class FuzzIo implements DatagramIo {
   }
 
   reserve(): number {
-    if (this.#reservedUsed === RESERVED_SLOTS) this.flush();
+    if (this.#reservedUsed === RESERVED_SLOTS) this.#takeBackReserved();
     return RESERVED_OFFSET + this.#reservedUsed++ * RESERVED_STRIDE + GUARD_BYTES;
   }
 
@@ -201,13 +201,17 @@ export class FuzzIo implements DatagramIo {
 
   /** Ends the batch: what is queued is sent, and what was lent is taken back. */
   flush(): void {
+    this.#takeBackReserved();
+    this.#slotsUsed = 0;
+  }
+
+  #takeBackReserved(): void {
     this.#transmitQueue();
     for (let slot = 0; slot < this.#reservedUsed; slot++) {
       const start = RESERVED_OFFSET + slot * RESERVED_STRIDE;
       this.#expectGuard(start);
       this.#expectGuard(start + RESERVED_STRIDE - GUARD_BYTES);
     }
-    this.#slotsUsed = 0;
     this.#reservedUsed = 0;
   }
 

@@ -9,6 +9,11 @@ export const hmac: Hmac = (algorithm, key, bytes, offset, length) =>
     .update(bytes.subarray(offset, offset + length))
     .digest();
 
+/** The password that goes with "expiry:user" of a shared secret. */
+export function timedCredentials(secret: string, name: string): { name: string; password: string } {
+  return { name, password: createHmac('sha1', secret).update(name).digest('base64') };
+}
+
 export function testCrypto(random: Random): TurnCrypto {
   return {
     hmac,

@@ -21,7 +21,7 @@ import {
   TRANSPORT_UDP,
   type TurnTestClient,
 } from '../kit/turn-client.ts';
-import { BOB, TurnSim } from '../kit/turn-sim.ts';
+import { BOB, NODE_IPV4, TurnSim } from '../kit/turn-sim.ts';
 
 let sim: TurnSim;
 let client: TurnTestClient;
@@ -212,6 +212,18 @@ describe('438', () => {
 describe('440, 442, 443', () => {
   it('440: a family that is none, or of which there is no relay address', () => {
     expect(client.allocate([attribute(A.requestedAddressFamily, 3, 0, 0, 0)]).code).toBe(440);
+  });
+
+  it('440 goes before 486: a family that is not there is said to be so to a user without quota', () => {
+    sim = new TurnSim({
+      limits: { relaysPerUser: 0 },
+      settings: {
+        listeners: [{ protocol: 'udp', address: NODE_IPV4, port: 3478, relayIPv4: 0, relayIPv6: -1 }],
+      },
+    });
+    client = sim.client();
+    expect(client.allocate([family(6)]).code).toBe(440);
+    expect(client.allocate().code).toBe(486);
   });
 
   it('442: a transport other than UDP', () => {

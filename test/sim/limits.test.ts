@@ -38,6 +38,15 @@ describe('quota', () => {
     expect(sim.client({ address: '203.0.113.99' }).allocate().code).toBe(0);
   });
 
+  it('of an IPv6 network of one subscriber (/64), who owns all its addresses, is that of one address', () => {
+    sim = new TurnSim({ limits: { relaysPerAddress: 2 } });
+    const addresses = ['2001:db8:9:1::1', '2001:db8:9:1::2', '2001:db8:9:1:ffff::3', '2001:db8:9:2::1'];
+    const clients = addresses.map((address) => sim.client({ address }));
+    expect(clients.map((client) => client.allocate().code)).toEqual([0, 0, 486, 0]);
+    clients[0]?.refresh(0);
+    expect(clients[2]?.allocate().code).toBe(0);
+  });
+
   it('of an address without authentication, where there are no users', () => {
     sim = new TurnSim({
       settings: { authentication: false },

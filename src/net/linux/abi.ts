@@ -62,7 +62,7 @@ export const EFD_NONBLOCK = 0x800;
 // mmap(2), madvise(2), prctl(2), setrlimit(2), clock_gettime(2)
 export const PROT_READ_WRITE = 3;
 export const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
-/** Since Linux 4.17; before, the address is a mere hint. */
+/** Since Linux 4.17: fail rather than map elsewhere or over something. */
 export const MAP_FIXED_NOREPLACE = 0x100000;
 export const MADV_DONTNEED = 4;
 export const PR_SET_TIMERSLACK = 29;

@@ -48,7 +48,6 @@ export interface Libc {
   setrlimit(resource: number, limit: number): number;
   clock_gettime(clock: number, time: number): number;
   usleep(microseconds: number): number;
-  getpid(): number;
 }
 
 const PROTOTYPES: Readonly<Record<Exclude<keyof Libc, 'errno'>, string>> = {
@@ -76,7 +75,6 @@ const PROTOTYPES: Readonly<Record<Exclude<keyof Libc, 'errno'>, string>> = {
   setrlimit: 'int setrlimit(int, uintptr_t)',
   clock_gettime: 'int clock_gettime(int, uintptr_t)',
   usleep: 'int usleep(uint32_t)',
-  getpid: 'int getpid()',
 };
 
 /** A handle on the thread's event loop that watches a descriptor. */
