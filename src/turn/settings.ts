@@ -57,6 +57,7 @@ export interface TurnLimits {
   /** Over the whole node. */
   readonly relays: number;
   readonly relaysPerUser: number;
+  /** An IPv6 client counts as its /64: one subscriber owns all of it. */
   readonly relaysPerAddress: number;
   /** Ports held for a RESERVATION-TOKEN, over the whole node. */
   readonly reservations: number;

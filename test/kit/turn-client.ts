@@ -147,6 +147,13 @@ export class TurnTestClient {
     this.offered = find(challenge, A.passwordAlgorithms);
   }
 
+  /** Asks once without credentials, to learn realm and nonce; returns the challenge. */
+  challenged(transactionId: Uint8Array = this.newTransactionId()): Answer {
+    const answer = this.call(ALLOCATE, [TRANSPORT_UDP], { as: 'nobody', insist: false, transactionId });
+    this.learn(answer.message);
+    return answer;
+  }
+
   newTransactionId(): Uint8Array {
     const text = `${this.wire.place.address}|${this.wire.place.port}|${this.#nextTransaction++}`;
     return Uint8Array.from(createHash('sha256').update(text).digest().subarray(0, 12));
@@ -238,6 +245,13 @@ export class TurnTestClient {
   /** Lifetime that the answer grants, seconds. */
   static lifetimeOf({ message }: Answer): number {
     return Buffer.from(find(message, A.lifetime) ?? Buffer.alloc(4, 255)).readUInt32BE(0);
+  }
+
+  /** RESERVATION-TOKEN of the answer; throws if it has none. */
+  static tokenOf({ message }: Answer): Attribute {
+    const value = find(message, A.reservationToken);
+    if (value === undefined) throw new Error('the answer has no RESERVATION-TOKEN');
+    return { type: A.reservationToken, value };
   }
 
   #proof({ name }: Credentials): Attribute[] {

@@ -189,8 +189,8 @@ describe('a stream client', () => {
     sim = new TurnSim();
     const client = sim.streamClient();
     const transactionId = client.newTransactionId();
-    client.allocate([], { insist: false });
-    client.learn((client.responses[0] as { message: Parameters<typeof client.learn>[0] }).message);
+    client.challenged(transactionId);
+    client.responses = [];
     expect(client.allocate([], { transactionId }).code).toBe(0);
     expect(client.allocate([], { transactionId, insist: false }).code).toBe(437);
     expect(sim.counter('responseRepeated')).toBe(0);

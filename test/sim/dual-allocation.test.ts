@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { OPEN_PORT_IN_USE } from '../../src/wire/datagram-io.ts';
 import { A, find, findAll } from '../kit/plain-stun.ts';
+import type { Place } from '../kit/sim-network.ts';
 import { evenPort, family, lifetime, type TurnTestClient } from '../kit/turn-client.ts';
 import { NODE_IPV4, NODE_IPV6, TurnSim } from '../kit/turn-sim.ts';
 
@@ -31,8 +32,9 @@ describe('a dual allocation', () => {
     sim.run(100);
     expect(four.received).toEqual([{ data: '4', from: client.relayed[0] }]);
     expect(six.received).toEqual([{ data: '6', from: client.relayed[1] }]);
-    four.send(client.relayed[0] as never, 'four');
-    six.send(client.relayed[1] as never, 'six');
+    const [relayIPv4, relayIPv6] = client.relayed as [Place, Place];
+    four.send(relayIPv4, 'four');
+    six.send(relayIPv6, 'six');
     sim.run(100);
     expect(client.take()).toEqual([
       { channel: 0x4004, data: 'four' },
@@ -87,12 +89,13 @@ describe('a dual allocation', () => {
     const six = sim.peer('2001:db8:7::50');
     client.bind(0x4004, four.place);
     client.bind(0x4006, six.place);
+    const [, relayIPv6] = client.relayed as [Place, Place];
     expect(client.refresh(0, [family(4)]).code).toBe(0);
     expect(sim.network.socketsAt(NODE_IPV4)).toBe(1);
     client.sendChannel(0x4004, 'gone');
     client.send(four.place, 'gone');
     client.sendChannel(0x4006, 'there');
-    six.send(client.relayed[1] as never, 'and back');
+    six.send(relayIPv6, 'and back');
     sim.run(100);
     expect(four.received).toEqual([]);
     expect(sim.counter('dropPeerFamily')).toBe(2);

@@ -177,8 +177,7 @@ describe('a reservation', () => {
   it('waits 30 s for its owner, then its socket is closed and its port is free', () => {
     sim = new TurnSim();
     const client = sim.client();
-    const answer = client.allocate([evenPort(true)]);
-    const token = find(answer.message, A.reservationToken) as Uint8Array;
+    const token = TurnTestClient.tokenOf(client.allocate([evenPort(true)]));
     expect(sim.network.socketsAt(NODE_IPV4)).toBe(3);
     sim.run(29 * SECOND);
     expect(sim.descriptors.size).toBe(1);
@@ -186,7 +185,7 @@ describe('a reservation', () => {
     expect(sim.descriptors.size).toBe(0);
     expect(sim.network.socketsAt(NODE_IPV4)).toBe(2);
     const late = sim.client({ address: '203.0.113.11' });
-    expect(late.allocate([{ type: A.reservationToken, value: token }]).code).toBe(508);
+    expect(late.allocate([token]).code).toBe(508);
     expect(sim.shared.quota.relays).toBe(1);
   });
 
@@ -194,13 +193,12 @@ describe('a reservation', () => {
     sim = new TurnSim();
     const client = sim.client();
     const peer = sim.peer();
-    const token = find(client.allocate([evenPort(true)]).message, A.reservationToken) as Uint8Array;
+    const token = TurnTestClient.tokenOf(client.allocate([evenPort(true)]));
     const { address, port } = client.relay;
     peer.send({ address, port: port + 1 }, 'to a reserved port');
     sim.run(10 * SECOND);
     const second = sim.client({ address: '203.0.113.11' });
-    const attribute = { type: A.reservationToken, value: token };
-    expect(second.allocate([attribute]).code).toBe(0);
+        expect(second.allocate([token]).code).toBe(0);
     expect(second.relay).toEqual({ address, port: port + 1 });
     sim.run(100);
     expect(second.take()).toEqual([]);
@@ -209,7 +207,7 @@ describe('a reservation', () => {
     peer.send(second.relay, 'now');
     sim.run(100);
     expect(second.take()).toEqual([{ peer: peer.place, data: 'now' }]);
-    expect(sim.client({ address: '203.0.113.12' }).allocate([attribute]).code).toBe(508);
+    expect(sim.client({ address: '203.0.113.12' }).allocate([token]).code).toBe(508);
   });
 });
 

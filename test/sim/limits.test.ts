@@ -7,7 +7,7 @@ import {
 } from '../../src/wire/datagram-io.ts';
 import { A, find } from '../kit/plain-stun.ts';
 import type { SimSocket } from '../kit/sim-network.ts';
-import { evenPort, family, type TurnTestClient } from '../kit/turn-client.ts';
+import { evenPort, family, TurnTestClient } from '../kit/turn-client.ts';
 import { ALICE, BOB, NODE_IPV4, NODE_IPV6, TurnSim } from '../kit/turn-sim.ts';
 
 const MINUTE = 60_000;
@@ -241,10 +241,10 @@ describe('EVEN-PORT', () => {
   it('gives a reservation back where its socket cannot be taken over', () => {
     sim = new TurnSim();
     const client = sim.client();
-    const token = find(client.allocate([evenPort(true)]).message, A.reservationToken) as Uint8Array;
+    const token = TurnTestClient.tokenOf(client.allocate([evenPort(true)]));
     sim.worker.io.refuseOpen = () => OPEN_RESOURCES_EXHAUSTED;
     const second = sim.client({ address: '203.0.113.11' });
-    expect(second.allocate([{ type: A.reservationToken, value: token }]).code).toBe(508);
+    expect(second.allocate([token]).code).toBe(508);
     expect(sim.descriptors.size).toBe(0);
     client.refresh(0);
     expect(sim.held()).toEqual([]);
@@ -253,12 +253,9 @@ describe('EVEN-PORT', () => {
   it('reserves in IPv6 as well', () => {
     sim = new TurnSim();
     const client = sim.client();
-    const token = find(
-      client.allocate([evenPort(true), family(6)]).message,
-      A.reservationToken,
-    ) as Uint8Array;
+    const token = TurnTestClient.tokenOf(client.allocate([evenPort(true), family(6)]));
     const second = sim.client({ address: '203.0.113.11' });
-    expect(second.allocate([{ type: A.reservationToken, value: token }]).code).toBe(0);
+    expect(second.allocate([token]).code).toBe(0);
     expect(second.relay).toEqual({ address: NODE_IPV6, port: client.relay.port + 1 });
   });
 });

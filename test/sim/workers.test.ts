@@ -1,7 +1,7 @@
 /** Two workers of one node: packets are steered as SO_REUSEPORT does, and some state is shared. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { A, find } from '../kit/plain-stun.ts';
-import { evenPort } from '../kit/turn-client.ts';
+import { BINDING, REFRESH } from '../kit/plain-stun.ts';
+import { evenPort, TurnTestClient } from '../kit/turn-client.ts';
 import { ALICE, BOB, NODE_IPV4, TurnSim } from '../kit/turn-sim.ts';
 
 let sim: TurnSim;
@@ -45,7 +45,7 @@ describe('two workers', () => {
     const first = sim.client({ worker: 0 });
     first.allocate();
     // The same client on the other worker, as after a change of the number of listeners.
-    const packet = first.build(4, []);
+    const packet = first.build(REFRESH, []);
     const other = sim.workers[1];
     other?.io.batch(0, [{ bytes: packet, from: first.wire.place }]);
     sim.run(100);
@@ -57,8 +57,8 @@ describe('two workers', () => {
     const first = sim.client({ worker: 0 });
     const second = sim.client({ worker: 1, address: '203.0.113.11' });
     const peer = sim.peer();
-    const token = find(first.allocate([evenPort(true)]).message, A.reservationToken) as Uint8Array;
-    expect(second.allocate([{ type: A.reservationToken, value: token }]).code).toBe(0);
+    const token = TurnTestClient.tokenOf(first.allocate([evenPort(true)]));
+    expect(second.allocate([token]).code).toBe(0);
     expect(perWorker()).toEqual([1, 1]);
     expect(second.relay).toEqual({ ...first.relay, port: first.relay.port + 1 });
     second.permit(peer.place);
@@ -116,7 +116,7 @@ describe('two workers', () => {
     const strangers = Array.from({ length: 40 }, (_, i) =>
       sim.client({ worker: i % 2, credentials: undefined }),
     );
-    for (const { wire } of strangers) wire.send(strangers[0]?.build(1, []) as Uint8Array);
+    for (const stranger of strangers) stranger.wire.send(stranger.build(BINDING, []));
     sim.run(100);
     expect(strangers.filter(({ responses }) => responses.length === 1).length).toBe(20);
     expect(sim.counter('dropRateLimited')).toBe(20);

@@ -70,9 +70,7 @@ describe('before authentication', () => {
     sim = new TurnSim();
     const client = sim.client();
     const transactionId = client.newTransactionId();
-    const challenge = client.attempt(ALLOCATE, [TRANSPORT_UDP], { transactionId });
-    expect(challenge?.code).toBe(401);
-    client.learn(challenge?.message as never);
+    expect(client.challenged(transactionId).code).toBe(401);
     client.responses = [];
     expect(client.attempt(ALLOCATE, [TRANSPORT_UDP], { transactionId })?.code).toBe(0);
     expect(sim.counter('responseRepeated')).toBe(0);

@@ -3,8 +3,8 @@
  * ChannelBind, Send, and packets from peers), with allow and deny lists. Connect (RFC 6062) is not offered.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { A } from '../../../kit/plain-stun.ts';
-import { family, type TurnTestClient } from '../../../kit/turn-client.ts';
+import { A, REFRESH } from '../../../kit/plain-stun.ts';
+import { family, lifetime, type TurnTestClient } from '../../../kit/turn-client.ts';
 import { BOB, NODE_IPV4, NODE_IPV6, type SimOptions, TurnSim } from '../../../kit/turn-sim.ts';
 
 let sim: TurnSim;
@@ -278,7 +278,7 @@ describe('a relay of one client', () => {
     client.sendChannel(0x4000, 'hello?');
     client.permit({ address: NODE_IPV4, port: 0 });
     // A Refresh(0) to the listener, as if the relay itself were a client.
-    client.send({ address: NODE_IPV4, port: 3478 }, other.build(4, []));
+    client.send({ address: NODE_IPV4, port: 3478 }, other.build(REFRESH, [lifetime(0)]));
     sim.run(100);
     expect(other.take()).toEqual([]);
     expect(sim.allocations).toBe(2);
