@@ -33,6 +33,10 @@ export interface DatagramIo {
    * under `tag`. Returns the socket (0 or more) or an `OPEN_…` reason.
    */
   open(local: number, receiver: DatagramReceiver, tag: number): number;
+  /**
+   * Closes a socket. All that is queued, on any socket, leaves first: whoever closes is about to release
+   * rows, and a row that is acquired again must not become the destination of a packet that still waits.
+   */
   close(socket: number): void;
 
   /** Gives up a socket without closing it; returns a token with which any worker's io can {@link attach} it. */

@@ -261,7 +261,9 @@ export class FuzzWorld {
     this.#require(known, `the server sent to ${to}, which asked for nothing`);
     if ((bytes[0] as number) >= 0x40) {
       const isRight =
-        bytes.length >= 4 && bytes.readUInt16BE(2) === bytes.length - 4 && (bytes[0] as number) < 0x50;
+        bytes.length >= 4 &&
+        bytes.readUInt16BE(2) === bytes.length - 4 &&
+        bytes.readUInt16BE(0) <= this.rig.settings.channelNumberMax;
       this.#require(isRight, 'malformed ChannelData');
     } else {
       this.#learn(bytes, attacker);

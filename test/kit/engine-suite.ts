@@ -309,6 +309,19 @@ function describeSending(bench: () => Bench): void {
     expect(peer.messages[0]?.toString()).toBe('goodbye');
   });
 
+  it('sends what any socket has queued before one is closed, so that rows may be used again', async () => {
+    const [peer, stranger] = [await bench().peer(), await bench().peer()];
+    const { engine } = bench();
+    const [sender, closed] = [bench().open(), bench().open()];
+    const row = rowFor(engine, '127.0.0.1', peer.port);
+    engine.send(sender, reserved(engine, 'for the peer'), 12, row);
+    engine.close(closed);
+    engine.endpoints.setPort(row, stranger.port);
+    engine.flush();
+    await until('it arrives', () => peer.messages.length + stranger.messages.length === 1);
+    expect(peer.messages.map(String)).toEqual(['for the peer']);
+  });
+
   it('counts what is too big to send, and sends the rest', async () => {
     const peer = await bench().peer();
     const { engine } = bench();

@@ -262,7 +262,7 @@ export class SimIo implements DatagramIo {
   #remove(socket: number): OpenSocket {
     const open = this.#open.get(socket);
     if (open === undefined) throw new Error(`socket ${socket} is closed, but it is not open`);
-    if (this.#queue.some(({ from }) => from === open)) this.#flush();
+    this.#flush();
     this.#open.delete(socket);
     this.#free.push(socket);
     return open;

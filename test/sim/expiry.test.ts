@@ -198,7 +198,7 @@ describe('a reservation', () => {
     peer.send({ address, port: port + 1 }, 'to a reserved port');
     sim.run(10 * SECOND);
     const second = sim.client({ address: '203.0.113.11' });
-        expect(second.allocate([token]).code).toBe(0);
+    expect(second.allocate([token]).code).toBe(0);
     expect(second.relay).toEqual({ address, port: port + 1 });
     sim.run(100);
     expect(second.take()).toEqual([]);

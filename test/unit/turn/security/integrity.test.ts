@@ -16,6 +16,7 @@ import {
   REQUEST,
   SEND,
 } from '../../../kit/plain-stun.ts';
+import { seededRandom } from '../../../kit/sim-network.ts';
 import {
   channelNumber,
   evenPort,
@@ -24,7 +25,6 @@ import {
   type Security,
   TurnTestClient,
 } from '../../../kit/turn-client.ts';
-import { seededRandom } from '../../../kit/sim-network.ts';
 import { ALICE, REALM, simCrypto, TurnSim } from '../../../kit/turn-sim.ts';
 
 let sim: TurnSim;
