@@ -328,9 +328,13 @@ class LinuxEngine implements BatchEngine {
     } finally {
       this.#isInBatch = false;
     }
+    // Whoever was answered may be waiting to ask the next thing: only a stream of packets is worth a pause.
+    const answered = this.#nextReserved > 0;
     this.#reader.reset();
     this.#nextReserved = 0;
-    return packets === 0 ? 0 : this.#pacer.batchEnded(this.#machine.nowMicroseconds(), packets);
+    if (packets === 0) return 0;
+    const pauseMicroseconds = this.#pacer.batchEnded(this.#machine.nowMicroseconds(), packets);
+    return answered ? 0 : pauseMicroseconds;
   }
 
   #sweep(nowMs: number): void {

@@ -29,7 +29,11 @@ const SCENES: readonly {
     share: 0.15,
     options: { staticNat: true, settings: silent(true) },
   },
-  { name: 'as an open relay', share: 0.15, options: { settings: { authentication: false } } },
+  {
+    name: 'as an open relay',
+    share: 0.15,
+    options: { settings: { authentication: false, channelNumberMax: 0x7fff } },
+  },
   {
     name: 'that passes media only and cannot set DF',
     share: 0.15,
