@@ -238,6 +238,7 @@ class LinuxEngine implements BatchEngine {
 
   flush(): void {
     this.#queue.flush();
+    this.endpoints.recycle();
   }
 
   run(mode: DriveMode, receivers: readonly DatagramReceiver[], onWake: () => void): void {
@@ -304,10 +305,10 @@ class LinuxEngine implements BatchEngine {
     return OPEN_RESOURCES_EXHAUSTED;
   }
 
-  /** Takes a socket out of use, after all that is queued; returns its descriptor or -1. */
+  /** Takes a socket out of use, after what it has queued; returns its descriptor or -1. */
   #remove(socket: number): number {
     if (!this.#sockets.isOpen(socket)) return -1;
-    this.flush();
+    if ((this.#sockets.sendHead[socket] as number) >= 0) this.flush();
     return this.#sockets.remove(socket);
   }
 

@@ -216,7 +216,9 @@ class DgramEngine implements Engine {
   }
 
   /** Nothing is ever queued here: {@link send} sends. */
-  flush(): void {}
+  flush(): void {
+    this.endpoints.recycle();
+  }
 
   now(): number {
     return monotonicMs();
@@ -251,6 +253,7 @@ class DgramEngine implements Engine {
     count(this.#counters, ENGINE.batches);
     entry.receiver.batchBegins(this.now());
     entry.receiver.receive(entry.tag, entry.number, RECEIVE_OFFSET, payload.length, SOURCE_ROW);
+    this.flush();
   }
 
   #deliverWaiting(entry: DgramSocket): void {

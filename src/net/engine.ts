@@ -81,7 +81,7 @@ export interface Engine extends DatagramIo {
   localEndpoint(socket: number, row: number): void;
   socketBuffers(socket: number): SocketBuffers;
 
-  /** Sends what is queued. Called at the end of each batch; cores need not. */
+  /** Sends what is queued, and recycles released rows. Called at the end of each batch; cores need not. */
   flush(): void;
   /** Monotonic milliseconds, whole; the same origin in every thread of the process. */
   now(): number;

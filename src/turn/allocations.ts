@@ -77,8 +77,6 @@ export class Allocations {
   readonly #byId: (Allocation | undefined)[] = [];
   readonly #freeIds: number[] = [];
   readonly #book: EndpointBook;
-  /** Rows given up in the batch at hand: a packet queued to one of them has yet to be sent. */
-  readonly #givenUp: number[] = [];
   readonly #byClient: EndpointTable; // (socket, client) → allocation
   readonly #byRelay: EndpointTable; // own relay endpoint → allocation
   readonly #permissionByPeer: EndpointTable; // (allocation, peer address) → permission row
@@ -119,11 +117,6 @@ export class Allocations {
     for (const allocation of this.#byId) if (allocation) yield allocation;
   }
 
-  /** Lets the book hand out the rows given up in the last batch, whose packets are sent by now. */
-  batchBegins(): void {
-    for (let row = this.#givenUp.pop(); row !== undefined; row = this.#givenUp.pop()) this.#book.release(row);
-  }
-
   nextId(): number {
     return this.#freeIds.at(-1) ?? this.#byId.length;
   }
@@ -150,7 +143,7 @@ export class Allocations {
     while (allocation.firstPermission >= 0) this.#removePermission(allocation, allocation.firstPermission);
     for (const relay of allocation.relays) this.forgetRelay(relay);
     this.#byClient.delete(allocation.socket, allocation.client);
-    this.#givenUp.push(allocation.client);
+    this.#book.release(allocation.client);
     this.#byId[allocation.id] = undefined;
     this.#freeIds.push(allocation.id);
     this.#size--;
@@ -158,7 +151,7 @@ export class Allocations {
 
   forgetRelay(relay: Relay): void {
     this.#byRelay.delete(0, relay.endpoint);
-    this.#givenUp.push(relay.endpoint);
+    this.#book.release(relay.endpoint);
   }
 
   /** Row of the permission for the peer's address (its port does not matter), or -1. */
@@ -238,7 +231,7 @@ export class Allocations {
     this.#channelByNumber.delete(allocation.id, channels.detail[row] as number);
     allocation.firstChannel = unlink(channels, allocation.firstChannel, row);
     allocation.channels--;
-    this.#givenUp.push(endpoint);
+    this.#book.release(endpoint);
     channels.release(row);
   }
 
@@ -264,7 +257,7 @@ export class Allocations {
     this.#permissionByPeer.delete(allocation.id, endpoint);
     allocation.firstPermission = unlink(permissions, allocation.firstPermission, row);
     allocation.permissions--;
-    this.#givenUp.push(endpoint);
+    this.#book.release(endpoint);
     permissions.release(row);
   }
 }

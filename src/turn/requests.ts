@@ -32,7 +32,7 @@ import { StunWriter } from '../wire/stun-writer.ts';
 import { grantedLifetimeSeconds, readAllocateRequest } from './allocate-request.ts';
 import { Allocation, type Relay, TALLY_REQUESTS } from './allocations.ts';
 import { TURN } from './counters.ts';
-import { PEER_FORBIDDEN, PEER_OWN_HOST } from './peer-filter.ts';
+import { PEER_FORBIDDEN } from './peer-filter.ts';
 import type { OpenedRelays } from './relays.ts';
 import { ReplyMemory } from './reply-memory.ts';
 import type { TurnCore } from './server.ts';
@@ -245,8 +245,7 @@ export class Requests {
     const numbered = allocations.channelNumbered(allocation.id, channelNumber);
     if (numbered !== allocations.channelFor(allocation.id, this.#peer)) return 400;
     const verdict = peerFilter.judge(this.#io.endpoints, this.#peer);
-    const isRefused = verdict === PEER_FORBIDDEN || verdict === PEER_OWN_HOST;
-    if (isRefused && settings.peers.refusal === 'error') return 403;
+    if (verdict === PEER_FORBIDDEN && settings.peers.refusal === 'error') return 403;
     if (numbered < 0 && allocation.channels >= settings.limits.channelsPerRelay) return 508;
     const known = allocations.permissionFor(allocation.id, this.#peer) >= 0;
     if (!known && allocation.permissions >= settings.limits.permissionsPerRelay) return 508;

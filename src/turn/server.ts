@@ -143,7 +143,6 @@ export class TurnCore implements DatagramReceiver {
   batchBegins(nowMs: number): void {
     this.#dataPath.nowMs = nowMs;
     this.#requests.nowMs = nowMs;
-    this.allocations.batchBegins();
   }
 
   receive(tag: number, socket: number, offset: number, length: number, source: number): void {

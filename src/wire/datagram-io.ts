@@ -33,10 +33,7 @@ export interface DatagramIo {
    * under `tag`. Returns the socket (0 or more) or an `OPEN_…` reason.
    */
   open(local: number, receiver: DatagramReceiver, tag: number): number;
-  /**
-   * Closes a socket. All that is queued, on any socket, leaves first: whoever closes is about to release
-   * rows, and a row that is acquired again must not become the destination of a packet that still waits.
-   */
+  /** Closes a socket, after what it has queued. */
   close(socket: number): void;
 
   /** Gives up a socket without closing it; returns a token with which any worker's io can {@link attach} it. */
@@ -51,7 +48,7 @@ export interface DatagramIo {
 
   /**
    * Queues `length` bytes of the slab at `offset` for the endpoint in row `destination`.
-   * The bytes and the row must stay as they are until the batch ends, or {@link QUEUED_SENDS_MAX} sends later.
+   * The bytes and the row must stay as they are (a released row does) until the batch ends, or {@link QUEUED_SENDS_MAX} sends later.
    */
   send(socket: number, offset: number, length: number, destination: number): void;
   /** The same with the DF bit set, at once and unbatched (RFC 8656 §11.2: DONT-FRAGMENT). */

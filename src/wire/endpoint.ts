@@ -30,6 +30,9 @@ export class EndpointBook {
   readonly scratchRows: number;
   #untouched: number;
   #free = -1;
+  /** Rows released since the last {@link recycle}, first and last of a list. */
+  #releasedFirst = -1;
+  #releasedLast = -1;
   #acquired = 0;
 
   /** `buffer` holds `capacity` rows of {@link ENDPOINT_BYTES} and must be zeroed. */
@@ -64,10 +67,23 @@ export class EndpointBook {
     return row;
   }
 
+  /**
+   * Gives a row up. Its address stays readable, and nobody else gets the row, until {@link recycle}: a
+   * packet that is queued to it must not go to whoever comes next.
+   */
   release(row: number): void {
-    this.words[row * ENDPOINT_WORDS + SPARE_WORD] = this.#free;
-    this.#free = row;
+    this.words[row * ENDPOINT_WORDS + SPARE_WORD] = this.#releasedFirst;
+    this.#releasedFirst = row;
+    if (this.#releasedLast < 0) this.#releasedLast = row;
     this.#acquired--;
+  }
+
+  /** Called by the engine when all that was queued has been sent: released rows may be acquired again. */
+  recycle(): void {
+    if (this.#releasedFirst < 0) return;
+    this.words[this.#releasedLast * ENDPOINT_WORDS + SPARE_WORD] = this.#free;
+    this.#free = this.#releasedFirst;
+    this.#releasedFirst = this.#releasedLast = -1;
   }
 
   copy(from: number, to: number): void {

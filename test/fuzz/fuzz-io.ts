@@ -20,11 +20,12 @@ import { ENDPOINT_WORDS, EndpointBook } from '../../src/wire/endpoint.ts';
 export const PAYLOAD_BYTES_MAX = 65_507;
 const GUARD_BYTES = 16;
 const GUARD = 0xa5;
-const SLOTS = 48;
-const RESERVED_SLOTS = 40;
-const STRIDE = 65_536 + HEADROOM_BYTES + TAILROOM_BYTES + 2 * GUARD_BYTES;
+/** Packets that can be held at once, as long as they fit the area: more than an engine queues. */
+const SOURCE_ROWS = 4096;
+const AREA_BYTES = 4 << 20;
+const RESERVED_SLOTS = 512;
 const RESERVED_STRIDE = RESERVED_SLOT_BYTES + 2 * GUARD_BYTES;
-const RESERVED_OFFSET = SLOTS * STRIDE;
+const RESERVED_OFFSET = AREA_BYTES;
 /** Words of a row that are an address; the last is the book's own. */
 const ADDRESS_WORDS = ENDPOINT_WORDS - 1;
 
@@ -75,12 +76,13 @@ export class FuzzIo implements DatagramIo {
   readonly #detached = new Map<number, string>();
   #nextToken = 1;
   #queue: QueuedSend[] = [];
-  #slotsUsed = 0;
+  #rowsUsed = 0;
+  #areaUsed = 0;
   #reservedUsed = 0;
 
   /** `rows`: what the book has room for beyond the sources of packets. */
   constructor(rows: number, canSetDontFragment = true) {
-    this.endpoints = new EndpointBook(SLOTS + rows, SLOTS);
+    this.endpoints = new EndpointBook(SOURCE_ROWS + rows, SOURCE_ROWS);
     this.canSetDontFragment = canSetDontFragment;
   }
 
@@ -163,15 +165,18 @@ export class FuzzIo implements DatagramIo {
   /** Hands a packet to whoever owns the socket. */
   deliver(socket: number, payload: Uint8Array, from: Source): void {
     const { receiver, tag } = this.#open(socket);
-    if (this.#slotsUsed === SLOTS) this.flush();
-    const slot = this.#slotsUsed++;
-    const offset = slot * STRIDE + GUARD_BYTES + HEADROOM_BYTES;
+    const needed = 2 * GUARD_BYTES + HEADROOM_BYTES + payload.length + TAILROOM_BYTES;
+    if (this.#areaUsed + needed > AREA_BYTES) this.flush();
+    const row = this.#lendRow(from); // may flush too: before the place is taken
+    const start = this.#areaUsed;
+    const offset = start + GUARD_BYTES + HEADROOM_BYTES;
     const end = offset + payload.length + TAILROOM_BYTES;
+    this.#areaUsed += needed;
+    this.bytes.fill(GUARD, start, start + GUARD_BYTES);
     this.bytes.fill(GUARD, end, end + GUARD_BYTES);
     this.bytes.set(payload, offset);
-    this.endpoints.words.set(from.words, slot * ENDPOINT_WORDS);
-    receiver.receive(tag, socket, offset, payload.length, slot);
-    this.#expectGuard(offset - HEADROOM_BYTES - GUARD_BYTES);
+    receiver.receive(tag, socket, offset, payload.length, row);
+    this.#expectGuard(start);
     this.#expectGuard(end);
   }
 
@@ -184,25 +189,28 @@ export class FuzzIo implements DatagramIo {
     info: number,
     to: Source,
   ): void {
-    if (this.#slotsUsed === SLOTS) this.flush();
-    const row = this.#slotsUsed++;
-    this.endpoints.words.set(to.words, row * ENDPOINT_WORDS);
-    receiver.receiveIcmpError(tag, type, code, info, row);
+    receiver.receiveIcmpError(tag, type, code, info, this.#lendRow(to));
   }
 
   /** A stream is gone; its number will be used again. */
   closeStream(socket: number, from: Source): void {
-    if (this.#slotsUsed === SLOTS) this.flush();
-    const row = this.#slotsUsed++;
-    this.endpoints.words.set(from.words, row * ENDPOINT_WORDS);
-    this.#open(socket).receiver.streamClosed(socket, row);
+    this.#open(socket).receiver.streamClosed(socket, this.#lendRow(from));
     this.#remove(socket);
   }
 
   /** Ends the batch: what is queued is sent, and what was lent is taken back. */
   flush(): void {
     this.#takeBackReserved();
-    this.#slotsUsed = 0;
+    this.#areaUsed = 0;
+    this.#rowsUsed = 0;
+    this.endpoints.recycle();
+  }
+
+  #lendRow(of: Source): number {
+    if (this.#rowsUsed === SOURCE_ROWS) this.flush();
+    const row = this.#rowsUsed++;
+    this.endpoints.words.set(of.words, row * ENDPOINT_WORDS);
+    return row;
   }
 
   #takeBackReserved(): void {
@@ -238,12 +246,9 @@ export class FuzzIo implements DatagramIo {
   #queued(socket: number, offset: number, length: number, destination: number): QueuedSend {
     this.#open(socket);
     this.sends++;
-    const slotEnd =
-      offset < RESERVED_OFFSET
-        ? (Math.floor(offset / STRIDE) + 1) * STRIDE
-        : RESERVED_OFFSET + (Math.floor((offset - RESERVED_OFFSET) / RESERVED_STRIDE) + 1) * RESERVED_STRIDE;
-    if (length < 0 || offset < 0 || offset + length > slotEnd - GUARD_BYTES) {
-      throw new Error(`${length} bytes at ${offset} lie in no slot`);
+    const limit = offset < RESERVED_OFFSET ? this.#areaUsed : reservedSlotEnd(offset);
+    if (length < 0 || offset < 0 || offset + length > limit) {
+      throw new Error(`${length} bytes at ${offset} lie in nothing that was lent`);
     }
     const start = destination * ENDPOINT_WORDS;
     if (destination < 0 || start >= this.endpoints.words.length)
@@ -284,4 +289,10 @@ export class FuzzIo implements DatagramIo {
         throw new Error(`byte ${i} of the slab, which nobody was lent, was written`);
     }
   }
+}
+
+/** Where the reserved slot ends that the offset lies in. */
+function reservedSlotEnd(offset: number): number {
+  const slot = Math.floor((offset - RESERVED_OFFSET) / RESERVED_STRIDE);
+  return RESERVED_OFFSET + (slot + 1) * RESERVED_STRIDE - GUARD_BYTES;
 }

@@ -122,7 +122,8 @@ export class FuzzWorld {
   hostileBatch(): void {
     const { rig } = this;
     const { random } = rig;
-    const count = random.chance(0.002) ? 1400 : random.between(1, 24);
+    const usual = random.chance(0.1) ? random.between(30, 120) : random.between(1, 24);
+    const count = random.chance(0.001) ? 1400 : usual;
     this.inBatch(() => {
       for (let i = 0; i < count; i++) this.#hostilePacket();
     }, random.below(30));

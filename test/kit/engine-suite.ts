@@ -309,15 +309,16 @@ function describeSending(bench: () => Bench): void {
     expect(peer.messages[0]?.toString()).toBe('goodbye');
   });
 
-  it('sends what any socket has queued before one is closed, so that rows may be used again', async () => {
+  it('hands out a released row again only once what was queued to it has been sent', async () => {
     const [peer, stranger] = [await bench().peer(), await bench().peer()];
     const { engine } = bench();
-    const [sender, closed] = [bench().open(), bench().open()];
+    const socket = bench().open();
     const row = rowFor(engine, '127.0.0.1', peer.port);
-    engine.send(sender, reserved(engine, 'for the peer'), 12, row);
-    engine.close(closed);
-    engine.endpoints.setPort(row, stranger.port);
+    engine.send(socket, reserved(engine, 'for the peer'), 12, row);
+    engine.endpoints.release(row);
+    expect(rowFor(engine, '127.0.0.1', stranger.port)).not.toBe(row);
     engine.flush();
+    expect(engine.endpoints.acquire()).toBe(row);
     await until('it arrives', () => peer.messages.length + stranger.messages.length === 1);
     expect(peer.messages.map(String)).toEqual(['for the peer']);
   });

@@ -262,7 +262,7 @@ export class SimIo implements DatagramIo {
   #remove(socket: number): OpenSocket {
     const open = this.#open.get(socket);
     if (open === undefined) throw new Error(`socket ${socket} is closed, but it is not open`);
-    this.#flush();
+    if (this.#queue.some(({ from }) => from === open)) this.#flush();
     this.#open.delete(socket);
     this.#free.push(socket);
     return open;
@@ -359,6 +359,7 @@ export class SimIo implements DatagramIo {
     const queue = this.#queue;
     this.#queue = [];
     for (const queued of queue) this.#transmit(queued, false);
+    this.endpoints.recycle();
   }
 
   #transmit({ from, offset, destination, bytes, row }: QueuedSend, dontFragment: boolean): void {

@@ -183,17 +183,23 @@ describe('one batch', () => {
     }
   });
 
-  it('with many refused Send indications behind a good one does not send the good one elsewhere', () => {
-    sim = new TurnSim({ slots: 4096 });
-    const client = sim.client();
-    client.allocate();
-    const peer = sim.peer();
-    const victim = sim.peer('192.0.2.99');
-    client.permit(peer.place);
-    client.send(peer.place, 'good');
-    for (let i = 0; i < 1500; i++) client.send(victim.place, 'refused');
-    sim.run(100);
-    expect(peer.received.map(({ data }) => data)).toEqual(['good']);
-    expect(victim.received).toEqual([]);
-  });
+  it.each([
+    ['without a permission', '192.0.2.99', 9],
+    ['for a port of the node itself', NODE_IPV4, 22],
+  ])(
+    'with many Send indications %s behind a good one does not send the good one there',
+    (_, address, port) => {
+      sim = new TurnSim({ slots: 4096 });
+      const client = sim.client();
+      client.allocate();
+      const peer = sim.peer();
+      const forbidden = { address, port };
+      client.permit([peer.place, { address: NODE_IPV4, port: 0 }]);
+      client.send(peer.place, 'good');
+      for (let i = 0; i < 1500; i++) client.send(forbidden, 'refused');
+      sim.run(100);
+      expect(peer.received.map(({ data }) => data)).toEqual(['good']);
+      expect(sim.counter('clientToPeerPackets')).toBe(1);
+    },
+  );
 });

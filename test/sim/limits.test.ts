@@ -271,6 +271,7 @@ describe('a full endpoint book', () => {
       const taken: number[] = [];
       for (let row = endpoints.acquire(); row >= 0; row = endpoints.acquire()) taken.push(row);
       for (let i = 0; i < spare; i++) endpoints.release(taken.pop() as number);
+      endpoints.recycle();
       const codes = [
         client.allocate([family(6, A.additionalAddressFamily)]).code,
         client.allocate([evenPort(true)]).code,

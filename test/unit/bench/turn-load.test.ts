@@ -94,7 +94,8 @@ describe('a run over a perfect server', () => {
     const result = await run(io, { options: { allocateOnly: true, holdSeconds: 5 } });
     expect(result.allocations.established).toBe(10);
     expect([result.directions.length, result.seconds, io.relays.size]).toEqual([0, 0, 0]);
-    expect(result.verdict.counts).toBe(true);
+    // All time that passes here is the generator's own, so its share of a CPU says nothing.
+    expect(result.verdict.reasons.filter((reason) => !reason.includes('of a CPU'))).toEqual([]);
   });
 });
 

@@ -65,6 +65,7 @@ describe('limits on connections', () => {
     await (await bench.client(listener)).closed();
     expect(bench.counted('streamsRefused')).toBe(1);
     endpoints.release(endpoints.capacity - 1);
+    endpoints.recycle();
     await speakingClient();
   });
 });

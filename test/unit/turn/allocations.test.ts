@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Allocation, Allocations, type Relay, TALLY_COLUMNS } from '../../../src/turn/allocations.ts';
-import { ENDPOINT_WORDS, EndpointBook } from '../../../src/wire/endpoint.ts';
+import { EndpointBook } from '../../../src/wire/endpoint.ts';
 import { Random, SEED } from '../../fuzz/seeded.ts';
 
 const VERDICT = 3;
 const SCRATCH = 0;
+const PEERS = ['203.0.113.1', '203.0.113.2', '::203.0.113.1', '2001:db8:3::1', '2001:db8:3::2'];
+const PORTS = [1, 256, 5000];
 
 interface Flow {
   readonly peer: string;
@@ -118,17 +120,11 @@ class Rig {
     const { random } = this;
     this.nowMs += random.below(60);
     const of = this.model.length > 0 ? random.pick(this.model) : undefined;
-    const peer = random.pick([
-      '203.0.113.1',
-      '203.0.113.2',
-      '::203.0.113.1',
-      '2001:db8:3::1',
-      '2001:db8:3::2',
-    ]);
+    const peer = random.pick(PEERS);
     const choice = random.below(12);
     if (of === undefined || choice < 2) this.allocate();
     else if (choice < 5) this.permit(of, peer);
-    else if (choice < 9) this.bind(of, 0x4000 + random.below(6), peer, random.pick([1, 256, 5000]));
+    else if (choice < 9) this.bind(of, 0x4000 + random.below(6), peer, random.pick(PORTS));
     else if (choice < 11) this.expire(of);
     else if (random.chance(this.model.length / 60)) this.remove(of);
   }
@@ -145,7 +141,6 @@ class Rig {
     }
     expect(real.permissions.size).toBe(model.reduce((sum, { permissions }) => sum + permissions.size, 0));
     expect(real.channels.size).toBe(model.reduce((sum, { channels }) => sum + channels.size, 0));
-    real.batchBegins();
     expect(book.acquired, 'rows of the endpoint book').toBe(rows);
   }
 
@@ -162,13 +157,22 @@ class Rig {
       of.permissions.size,
       of.channels.size,
     ]);
-    for (const peer of ['203.0.113.1', '203.0.113.2', '::203.0.113.1', '2001:db8:3::1', '2001:db8:3::2']) {
+    for (const peer of PEERS) {
       const row = real.permissionFor(id, this.at(peer, 4711));
       const permission = of.permissions.get(peer);
       expect(row >= 0).toBe(permission !== undefined);
       if (permission) {
         expect(real.permissions.expiresAtMs[row]).toBe(permission.expiresAtMs);
         expect([real.permissions.owner[row], real.permissions.verdict[row]]).toEqual([id, VERDICT]);
+      }
+    }
+    for (const peer of PEERS) {
+      for (const port of PORTS) {
+        const bound = [...of.channels.values()].find(
+          (channel) => channel.peer === peer && channel.port === port,
+        );
+        const row = real.channelFor(id, this.at(peer, port));
+        expect(row < 0 ? undefined : real.channels.detail[row], `${peer} ${port}`).toBe(bound?.number);
       }
     }
     for (let number = 0x4000; number < 0x4006; number++) {
@@ -219,23 +223,6 @@ describe('allocations with their permissions and channels', () => {
     expect([...rig.real.tallies.slice(0, TALLY_COLUMNS)]).toEqual(new Array(TALLY_COLUMNS).fill(0));
   });
 
-  it('keep the rows they give up until the next batch: packets may be queued to them', () => {
-    const rig = new Rig(SEED);
-    rig.allocate();
-    const of = rig.model[0] as ModelAllocation;
-    rig.bind(of, 0x4000, '203.0.113.1', 5000);
-    const before = rig.book.words.slice();
-    const rows = rig.book.acquired;
-    rig.remove(of);
-    expect(rig.book.acquired).toBe(rows);
-    rig.book.acquireCopy(rig.at('192.0.2.99', 9));
-    expect(rig.book.words.slice(ENDPOINT_WORDS, (rows + 1) * ENDPOINT_WORDS)).toEqual(
-      before.slice(ENDPOINT_WORDS, (rows + 1) * ENDPOINT_WORDS),
-    );
-    rig.real.batchBegins();
-    expect(rig.book.acquired).toBe(1);
-  });
-
   it('say so, and keep nothing, when the endpoint book is full', () => {
     const rig = new Rig(SEED, 4); // scratch, client, relay, and one more
     const client = rig.book.acquireCopy(rig.at('192.0.2.1', 1));
@@ -252,7 +239,6 @@ describe('allocations with their permissions and channels', () => {
     rig.real.expireFlows(allocation, 100);
     expect(rig.real.permissions.size).toBe(0);
     rig.real.remove(allocation);
-    rig.real.batchBegins();
     expect(rig.book.acquired).toBe(0);
   });
 });

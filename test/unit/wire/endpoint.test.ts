@@ -88,6 +88,7 @@ describe('the endpoint book', () => {
             held.push(row);
           } else if (held.length > 0) {
             book.release(held.splice(next % held.length, 1)[0] as number);
+            book.recycle();
           }
           expect(book.acquired).toBe(held.length);
         }
@@ -102,6 +103,19 @@ describe('the endpoint book', () => {
     book.setText(row, '2001:db8::1', 9);
     book.release(row);
     expect(book.text(row)).toBe('[2001:db8::1]:9');
+  });
+
+  it('hands out released rows again only when they are recycled', () => {
+    const book = new EndpointBook(3, 0);
+    const rows = [book.acquire(), book.acquire(), book.acquire()];
+    book.release(rows[1] as number);
+    book.release(rows[0] as number);
+    expect(book.acquire()).toBe(-1);
+    book.recycle();
+    expect([book.acquire(), book.acquire()].sort()).toEqual([rows[0], rows[1]].sort());
+    expect(book.acquire()).toBe(-1);
+    book.recycle(); // with nothing released: no row is handed out twice
+    expect(book.acquire()).toBe(-1);
   });
 
   it('lies in the memory it is given', () => {

@@ -111,7 +111,10 @@ describe('before authentication', () => {
     sim = new TurnSim();
     const client = sim.client();
     client.allocate();
-    for (const place of [{ address: client.wire.place.address }, { address: '203.0.113.99', port: 5000 }]) {
+    for (const place of [
+      { address: client.wire.place.address },
+      { address: '203.0.113.99', port: client.wire.place.port },
+    ]) {
       const thief = sim.client(place);
       thief.realm = client.realm;
       thief.nonce = client.nonce;

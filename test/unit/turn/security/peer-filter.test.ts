@@ -180,16 +180,30 @@ describe('the node’s own addresses', () => {
     }
   });
 
-  it.each([NODE_IPV4, NODE_IPV6])('are refused on every other port: %s', (address) => {
+  it.each([NODE_IPV4, NODE_IPV6])('let nothing through to any other port: %s', (address) => {
     const client = dualClient();
     client.permit({ address, port: 24_000 });
-    for (const port of [0, 22, 3478, 8080, 23_999, 24_200, 65_535]) {
-      expect([port, client.bind(0x4001, { address, port }).code]).toEqual([port, 403]);
+    // The node's own ports are refused; the rest of the host is granted, as its address alone would be,
+    // and silent (ARCHITECTURE.md, "Own addresses as peers").
+    const ports: [port: number, code: number][] = [
+      [0, 0],
+      [22, 0],
+      [3478, 403],
+      [8080, 403],
+      [23_999, 0],
+      [24_200, 0],
+      [65_535, 0],
+    ];
+    for (const [i, [port, code]] of ports.entries()) {
+      const channel = 0x4001 + i;
+      expect([port, client.bind(channel, { address, port }).code]).toEqual([port, code]);
+      if (code === 0) client.sendChannel(channel, 'x');
       client.send({ address, port }, 'x');
       sim.run(50);
     }
     expect(sim.counter('clientToPeerPackets')).toBe(0);
-    expect(sim.counter('dropPeerOwnHost') + sim.counter('dropPeerForbidden')).toBe(7);
+    expect(sim.counter('dropPeerOwnHost')).toBe(10);
+    expect(sim.counter('dropPeerForbidden')).toBe(2);
   });
 
   it('cannot reach a client from other ports: the node’s own services do not talk through a relay', () => {
