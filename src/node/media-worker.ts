@@ -170,7 +170,7 @@ class MediaWorker {
           client: endpoints.text(allocation.client),
           user: allocation.user,
           relayAddresses: allocation.relays.map((relay) =>
-            endpoints.text(this.#turn.externalRow(relay.endpoint)),
+            endpoints.text(this.#turn.nat.shown(relay.endpoint)),
           ),
         });
       },

@@ -141,7 +141,7 @@ export class Allocations {
   remove(allocation: Allocation): void {
     while (allocation.firstChannel >= 0) this.removeChannel(allocation, allocation.firstChannel);
     while (allocation.firstPermission >= 0) this.#removePermission(allocation, allocation.firstPermission);
-    for (const relay of allocation.relays) this.forgetRelay(relay);
+    for (const relay of allocation.relays) this.#forgetRelay(relay);
     this.#byClient.delete(allocation.socket, allocation.client);
     this.#book.release(allocation.client);
     this.#byId[allocation.id] = undefined;
@@ -149,9 +149,22 @@ export class Allocations {
     this.#size--;
   }
 
-  forgetRelay(relay: Relay): void {
-    this.#byRelay.delete(0, relay.endpoint);
-    this.#book.release(relay.endpoint);
+  /** Takes one relay from an allocation that keeps the other. Its socket must be closed before. */
+  removeRelay(allocation: Allocation, relay: Relay): void {
+    this.#forgetRelay(relay);
+    if (allocation.relayIPv4 === relay) {
+      allocation.relayIPv4 = undefined;
+      allocation.socketIPv4 = -1;
+    } else {
+      allocation.relayIPv6 = undefined;
+      allocation.socketIPv6 = -1;
+    }
+  }
+
+  /** Adds to one of an allocation's own counters, a `TALLY_…` column. */
+  tally(allocation: number, column: number, amount: number): void {
+    const index = allocation * TALLY_COLUMNS + column;
+    this.tallies[index] = (this.tallies[index] as number) + amount;
   }
 
   /** Row of the permission for the peer's address (its port does not matter), or -1. */
@@ -249,6 +262,11 @@ export class Allocations {
       if (over && permissions.detail[row] === 0) this.#removePermission(allocation, row);
       row = next;
     }
+  }
+
+  #forgetRelay(relay: Relay): void {
+    this.#byRelay.delete(0, relay.endpoint);
+    this.#book.release(relay.endpoint);
   }
 
   #removePermission(allocation: Allocation, row: number): void {

@@ -29,7 +29,6 @@ import {
   type Allocations,
   TALLY_BYTES_FROM_CLIENT,
   TALLY_BYTES_TO_CLIENT,
-  TALLY_COLUMNS,
   TALLY_PACKETS_DROPPED,
   TALLY_PACKETS_FROM_CLIENT,
   TALLY_PACKETS_FROM_PEERS,
@@ -64,7 +63,6 @@ export class DataPath {
    */
   readonly #peers = new Int32Array(QUEUED_SENDS_MAX + 1);
   #nextPeer = 0;
-  readonly #shown: number;
   readonly #transactionIds = new Uint8Array(TRANSACTION_POOL_BYTES);
   #transactionIdsUsed = TRANSACTION_POOL_BYTES;
 
@@ -86,7 +84,6 @@ export class DataPath {
     this.#mediaOnly = parts.mediaOnly;
     this.#writer = new StunWriter(parts.io.bytes);
     for (let i = 0; i < this.#peers.length; i++) this.#peers[i] = parts.io.endpoints.acquire();
-    this.#shown = parts.io.endpoints.acquire();
   }
 
   /** ChannelData from a client (RFC 8656 §12.6). */
@@ -134,8 +131,8 @@ export class DataPath {
 
   /** A datagram from a peer at a relay of the allocation (RFC 8656 §11.3, §12.7). */
   fromPeer(allocation: Allocation, offset: number, length: number, source: number): void {
-    const { channels, permissions, tallies } = this.#allocations;
-    add(tallies, allocation.id, TALLY_PACKETS_FROM_PEERS, 1);
+    const { channels, permissions } = this.#allocations;
+    this.#allocations.tally(allocation.id, TALLY_PACKETS_FROM_PEERS, 1);
     if (this.#nat.active) this.#nat.toInternal(source);
     const channel = this.#allocations.channelFor(allocation.id, source);
     const permission =
@@ -186,7 +183,7 @@ export class DataPath {
     peer: number,
     dontFragment: boolean,
   ): boolean {
-    const { permissions, tallies } = this.#allocations;
+    const { permissions } = this.#allocations;
     if ((permissions.expiresAtMs[permission] as number) <= this.nowMs) {
       return this.#notQueued(allocation, TURN.dropNoPermission);
     }
@@ -197,8 +194,8 @@ export class DataPath {
     if (socket < 0) return this.#notQueued(allocation, TURN.dropPeerFamily);
     count(this.#counters, TURN.clientToPeerPackets);
     count(this.#counters, TURN.clientToPeerBytes, length);
-    add(tallies, allocation.id, TALLY_PACKETS_FROM_CLIENT, 1);
-    add(tallies, allocation.id, TALLY_BYTES_FROM_CLIENT, length);
+    this.#allocations.tally(allocation.id, TALLY_PACKETS_FROM_CLIENT, 1);
+    this.#allocations.tally(allocation.id, TALLY_BYTES_FROM_CLIENT, length);
     if (verdict === PEER_OWN_RELAY) {
       const other = this.#allocations.ofRelay(peer);
       const relay = isIPv4 ? allocation.relayIPv4 : allocation.relayIPv6;
@@ -262,10 +259,7 @@ export class DataPath {
 
   /** The row with a peer's address as its client named it: behind static NAT, our relays' external one. */
   #asClientsKnow(peer: number, verdict: number): number {
-    if (!this.#nat.active || verdict !== PEER_OWN_RELAY) return peer;
-    this.#io.endpoints.copy(peer, this.#shown);
-    this.#nat.toExternal(this.#shown);
-    return this.#shown;
+    return verdict === PEER_OWN_RELAY ? this.#nat.shown(peer) : peer;
   }
 
   /** Offset of 12 unused random bytes. */
@@ -279,11 +273,10 @@ export class DataPath {
   }
 
   #countToClient(allocation: Allocation, length: number): void {
-    const { tallies } = this.#allocations;
     count(this.#counters, TURN.peerToClientPackets);
     count(this.#counters, TURN.peerToClientBytes, length);
-    add(tallies, allocation.id, TALLY_PACKETS_TO_CLIENT, 1);
-    add(tallies, allocation.id, TALLY_BYTES_TO_CLIENT, length);
+    this.#allocations.tally(allocation.id, TALLY_PACKETS_TO_CLIENT, 1);
+    this.#allocations.tally(allocation.id, TALLY_BYTES_TO_CLIENT, length);
   }
 
   #drop(reason: number): void {
@@ -297,11 +290,6 @@ export class DataPath {
 
   #dropOf(allocation: Allocation, reason: number): void {
     count(this.#counters, reason);
-    add(this.#allocations.tallies, allocation.id, TALLY_PACKETS_DROPPED, 1);
+    this.#allocations.tally(allocation.id, TALLY_PACKETS_DROPPED, 1);
   }
-}
-
-function add(tallies: Float64Array, allocation: number, column: number, amount: number): void {
-  const index = allocation * TALLY_COLUMNS + column;
-  tallies[index] = (tallies[index] as number) + amount;
 }

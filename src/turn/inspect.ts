@@ -72,7 +72,7 @@ function report(core: TurnCore, allocation: Allocation, nowMs: number): Allocati
     listener: allocation.listener,
     client: endpoints.text(allocation.client),
     user: allocation.user,
-    relayAddresses: allocation.relays.map((relay) => endpoints.text(core.externalRow(relay.endpoint))),
+    relayAddresses: allocation.relays.map((relay) => endpoints.text(core.nat.shown(relay.endpoint))),
     expiresInSeconds: left(Math.max(...allocation.relays.map((relay) => relay.expiresAtMs))),
     permissions: listed(permissions.next, allocation.firstPermission).map((row) => ({
       address: peerText(core, endpoints, permissions.peer[row] ?? 0, false),
@@ -98,7 +98,7 @@ function report(core: TurnCore, allocation: Allocation, nowMs: number): Allocati
 }
 
 function peerText(core: TurnCore, endpoints: EndpointBook, row: number, withPort: boolean): string {
-  const shown = core.externalRow(row);
+  const shown = core.nat.shown(row);
   return withPort ? endpoints.text(shown) : endpoints.addressText(shown);
 }
 

@@ -30,12 +30,23 @@ import {
 } from '../wire/stun.ts';
 import { StunWriter } from '../wire/stun-writer.ts';
 import { grantedLifetimeSeconds, readAllocateRequest } from './allocate-request.ts';
-import { Allocation, type Relay, TALLY_REQUESTS } from './allocations.ts';
+import {
+  Allocation,
+  type Allocations,
+  type Relay,
+  TALLY_ERROR_RESPONSES,
+  TALLY_REQUESTS,
+  TALLY_SUCCESS_RESPONSES,
+} from './allocations.ts';
+import type { Authentication } from './authentication.ts';
 import { TURN } from './counters.ts';
-import { PEER_FORBIDDEN } from './peer-filter.ts';
-import type { OpenedRelays } from './relays.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { PEER_FORBIDDEN, type PeerFilter } from './peer-filter.ts';
+import type { OpenedRelays, Relays } from './relays.ts';
 import { ReplyMemory } from './reply-memory.ts';
-import type { TurnCore } from './server.ts';
+import type { TurnCrypto, TurnSettings } from './settings.ts';
+import type { TurnSharedState } from './shared-state.ts';
+import type { StaticNat } from './static-nat.ts';
 
 export const PERMISSION_LIFETIME_MS = 300_000; // RFC 8656 §9
 export const CHANNEL_LIFETIME_MS = 600_000; // RFC 8656 §12
@@ -47,6 +58,22 @@ export interface Origin {
   socket: number;
   /** Row of the client's address, lent by the engine. */
   client: number;
+}
+
+/** What requests are answered with. */
+export interface RequestParts {
+  readonly io: DatagramIo;
+  readonly settings: TurnSettings;
+  readonly shared: TurnSharedState;
+  readonly crypto: TurnCrypto;
+  readonly counters: Float64Array;
+  readonly allocations: Allocations;
+  readonly authentication: Authentication;
+  readonly peerFilter: PeerFilter;
+  readonly nat: StaticNat;
+  readonly relays: Relays;
+  readonly lifecycle: Lifecycle;
+  readonly hashSeed: number;
 }
 
 type ErrorCode = 400 | 401 | 403 | 420 | 437 | 438 | 440 | 441 | 442 | 443 | 486 | 508;
@@ -63,7 +90,7 @@ export class Requests {
   nowMs = 0;
   /** Replies left unsent by the rate limit since somebody last asked. */
   unsentReplies = 0;
-  readonly #core: TurnCore;
+  readonly #parts: RequestParts;
   readonly #io: DatagramIo;
   readonly #writer: StunWriter;
   readonly #memory: ReplyMemory;
@@ -71,16 +98,16 @@ export class Requests {
   /** Of the request at hand: whether its sender has proved who it is. */
   #authenticated = false;
 
-  constructor(core: TurnCore, hashSeed: number) {
-    this.#core = core;
-    this.#io = core.io;
-    this.#writer = new StunWriter(core.io.bytes);
-    this.#memory = new ReplyMemory(core.io.endpoints, hashSeed);
-    this.#peer = core.io.endpoints.acquire();
+  constructor(parts: RequestParts) {
+    this.#parts = parts;
+    this.#io = parts.io;
+    this.#writer = new StunWriter(parts.io.bytes);
+    this.#memory = new ReplyMemory(parts.io.endpoints, parts.hashSeed);
+    this.#peer = parts.io.endpoints.acquire();
   }
 
   handle(request: StunReader, origin: Origin): void {
-    const { counters, settings } = this.#core;
+    const { counters, settings } = this.#parts;
     count(counters, REQUEST_COUNTERS[request.method] ?? TURN.requestOther);
     this.#authenticated = false;
     if (request.method === METHOD_BINDING && settings.unauthenticatedBinding) {
@@ -89,21 +116,21 @@ export class Requests {
       }
     }
     // A client of RFC 3489 knows no TURN.
-    if (request.classic) return this.#core.drop(TURN.dropNotTurn);
+    if (request.classic) return count(counters, TURN.dropNotTurn);
     if (!this.#io.isStream(origin.socket) && this.#repeat(request, origin)) return;
     if (settings.authentication) {
       const { endpoints } = this.#io;
-      const outcome = this.#core.authentication.check(request, endpoints, origin.client, this.nowMs);
+      const outcome = this.#parts.authentication.check(request, endpoints, origin.client, this.nowMs);
       if (outcome !== 0) return this.#refuse(request, origin, outcome);
       this.#authenticated = true;
     }
-    const allocation = this.#core.allocations.ofClient(origin.socket, origin.client);
-    if (allocation) this.#core.tally(allocation, TALLY_REQUESTS);
+    const allocation = this.#parts.allocations.ofClient(origin.socket, origin.client);
+    if (allocation) this.#parts.allocations.tally(allocation.id, TALLY_REQUESTS, 1);
     if (request.unknownCount > 0) return this.#refuse(request, origin, 420);
     if (request.method === METHOD_BINDING) return this.#bindingOrUnknown(request, origin);
     if (request.method === METHOD_ALLOCATE) return this.#allocate(request, origin, allocation);
     if (allocation === undefined) return this.#refuse(request, origin, 437);
-    if (settings.authentication && allocation.user !== this.#core.authentication.identity.user) {
+    if (settings.authentication && allocation.user !== this.#parts.authentication.identity.user) {
       return this.#refuse(request, origin, 441);
     }
     const error = this.#manage(request, origin, allocation);
@@ -139,7 +166,7 @@ export class Requests {
 
   #allocate(request: StunReader, origin: Origin, existing: Allocation | undefined): void {
     if (existing) return this.#refuse(request, origin, 437);
-    const { settings, shared, relays, allocations, authentication } = this.#core;
+    const { settings, shared, relays, allocations, authentication, lifecycle } = this.#parts;
     const listener = settings.listeners[origin.listener];
     const wish = readAllocateRequest(request);
     if (typeof wish === 'number') return this.#refuse(request, origin, wish);
@@ -170,8 +197,8 @@ export class Requests {
     allocation.socketIPv4 = opened.ipv4?.socket ?? -1;
     allocation.socketIPv6 = opened.ipv6?.socket ?? -1;
     if (allocation.relays.length < wanted) shared.quota.release(user, clientAddress, 1);
-    this.#core.allocated(allocation);
-    this.#core.tally(allocation, TALLY_REQUESTS);
+    lifecycle.begin(allocation);
+    allocations.tally(id, TALLY_REQUESTS, 1);
     this.#answerAllocate(request, origin, opened, lifetimeSeconds);
   }
 
@@ -180,7 +207,7 @@ export class Requests {
     const { endpoints } = this.#io;
     for (const relay of [opened.ipv4, opened.ipv6]) {
       if (relay)
-        answer.xorAddress(ATTR_XOR_RELAYED_ADDRESS, endpoints, this.#core.externalRow(relay.endpoint));
+        answer.xorAddress(ATTR_XOR_RELAYED_ADDRESS, endpoints, this.#parts.nat.shown(relay.endpoint));
     }
     if (opened.ipv4Error) answer.errorCode(opened.ipv4Error, ATTR_ADDRESS_ERROR_CODE, FAMILY_IPV4);
     if (opened.ipv6Error) answer.errorCode(opened.ipv6Error, ATTR_ADDRESS_ERROR_CODE, FAMILY_IPV6);
@@ -191,7 +218,7 @@ export class Requests {
   }
 
   #refresh(request: StunReader, origin: Origin, allocation: Allocation): ErrorCode | 0 {
-    const { settings } = this.#core;
+    const { settings } = this.#parts;
     let relays: readonly Relay[] = allocation.relays;
     if (request.has(ATTR_REQUESTED_ADDRESS_FAMILY)) {
       if (request.valueLength(ATTR_REQUESTED_ADDRESS_FAMILY) !== 4) return 400;
@@ -207,12 +234,12 @@ export class Requests {
     else for (const relay of relays) relay.expiresAtMs = this.nowMs + lifetimeSeconds * 1000;
     this.#begin(request, CLASS_SUCCESS).attributeU32(ATTR_LIFETIME, lifetimeSeconds);
     this.#finish(request, origin);
-    if (deletes) this.#core.endRelays(allocation, relays, 'deleted');
+    if (deletes) this.#parts.lifecycle.endRelays(allocation, relays, 'deleted');
     return 0;
   }
 
   #createPermission(request: StunReader, origin: Origin, allocation: Allocation): ErrorCode | 0 {
-    const { allocations, settings, peerFilter } = this.#core;
+    const { allocations, settings, peerFilter } = this.#parts;
     if (request.peerCount === 0) return 400;
     if (request.peerCount > request.peers.length) return 508;
     // All or none: judge every peer before the first permission is made (RFC 8656 §10.2).
@@ -235,7 +262,7 @@ export class Requests {
   }
 
   #channelBind(request: StunReader, origin: Origin, allocation: Allocation): ErrorCode | 0 {
-    const { allocations, settings, peerFilter } = this.#core;
+    const { allocations, settings, peerFilter } = this.#parts;
     if (request.valueLength(ATTR_CHANNEL_NUMBER) !== 4 || request.peerCount === 0) return 400;
     const channelNumber = u16(request.bytes, request.value(ATTR_CHANNEL_NUMBER));
     if (channelNumber < CHANNEL_NUMBER_MIN || channelNumber > settings.channelNumberMax) return 400;
@@ -261,7 +288,7 @@ export class Requests {
 
   /** Installs or refreshes the permission for the peer in the scratch row. */
   #permit(allocation: Allocation): number {
-    const { allocations, peerFilter } = this.#core;
+    const { allocations, peerFilter } = this.#parts;
     const verdict = peerFilter.judgeAddress(this.#io.endpoints, this.#peer);
     return allocations.permit(allocation, this.#peer, verdict, this.nowMs + PERMISSION_LIFETIME_MS);
   }
@@ -273,7 +300,7 @@ export class Requests {
     if (!readXorAddress(request.bytes, request.offset, value, endpoints, this.#peer)) return 400;
     const isIPv4 = endpoints.family(this.#peer) === INET;
     if ((isIPv4 ? allocation.socketIPv4 : allocation.socketIPv6) < 0) return 443;
-    if (this.#core.nat.active) this.#core.nat.toInternal(this.#peer);
+    if (this.#parts.nat.active) this.#parts.nat.toInternal(this.#peer);
     return 0;
   }
 
@@ -283,27 +310,27 @@ export class Requests {
     const { bytes, offset } = request;
     const length = this.#memory.recall(bytes, offset, origin.socket, origin.client, this.nowMs, to);
     if (length === 0) return false;
-    count(this.#core.counters, TURN.responseRepeated);
+    count(this.#parts.counters, TURN.responseRepeated);
     this.#io.send(origin.socket, to, length, origin.client);
     return true;
   }
 
   #refuse(request: StunReader, origin: Origin, code: ErrorCode): void {
-    const stranger = !this.#authenticated && (this.#core.settings.authentication || code === 420);
+    const stranger = !this.#authenticated && (this.#parts.settings.authentication || code === 420);
     if (stranger && !this.#mayAnswerStranger(origin)) return;
-    count(this.#core.counters, TURN[`error${code}`]);
+    count(this.#parts.counters, TURN[`error${code}`]);
     const answer = this.#begin(request, CLASS_ERROR).errorCode(code);
     if (code === 420) answer.unknownAttributes(request.unknown, request.unknownCount);
     if (code === 401 || code === 438) {
-      this.#core.authentication.challenge(answer, this.#io.endpoints, origin.client, this.nowMs);
+      this.#parts.authentication.challenge(answer, this.#io.endpoints, origin.client, this.nowMs);
     }
     this.#send(request, origin, false);
   }
 
   #mayAnswerStranger(origin: Origin): boolean {
-    if (this.#core.shared.replyRate.allow(this.#io.endpoints, origin.client, this.nowMs)) return true;
+    if (this.#parts.shared.replyRate.allow(this.#io.endpoints, origin.client, this.nowMs)) return true;
     this.unsentReplies++;
-    this.#core.drop(TURN.dropRateLimited);
+    count(this.#parts.counters, TURN.dropRateLimited);
     return false;
   }
 
@@ -314,21 +341,22 @@ export class Requests {
   }
 
   #finish(request: StunReader, origin: Origin): void {
-    count(this.#core.counters, TURN.responseSuccess);
+    count(this.#parts.counters, TURN.responseSuccess);
     this.#send(request, origin, true);
   }
 
   #send(request: StunReader, origin: Origin, succeeded: boolean): void {
-    const { authentication, crypto, allocations } = this.#core;
+    const { authentication, crypto, allocations } = this.#parts;
     const writer = this.#writer;
     if (this.#authenticated) {
       writer.integrity(authentication.identity.algorithm, authentication.identity.key, crypto.hmac);
     }
     if (request.fingerprintOffset >= 0) writer.fingerprint();
     const allocation = allocations.ofClient(origin.socket, origin.client);
-    if (allocation) this.#core.tallyResponse(allocation, succeeded);
+    const column = succeeded ? TALLY_SUCCESS_RESPONSES : TALLY_ERROR_RESPONSES;
+    if (allocation) allocations.tally(allocation.id, column, 1);
     const unauthenticatedBinding = request.method === METHOD_BINDING && !this.#authenticated;
-    const settled = this.#authenticated || !this.#core.settings.authentication;
+    const settled = this.#authenticated || !this.#parts.settings.authentication;
     if (settled && !unauthenticatedBinding && !this.#io.isStream(origin.socket)) {
       const { bytes, offset, length } = writer;
       this.#memory.remember(bytes, offset, length, origin.socket, origin.client, this.nowMs);

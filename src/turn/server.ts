@@ -38,21 +38,15 @@ import {
   STUN_OK,
   StunReader,
 } from '../wire/stun.ts';
-import {
-  type Allocation,
-  Allocations,
-  type Relay,
-  TALLY_COLUMNS,
-  TALLY_ERROR_RESPONSES,
-  TALLY_SUCCESS_RESPONSES,
-} from './allocations.ts';
+import { Allocations } from './allocations.ts';
 import { Authentication } from './authentication.ts';
 import { TURN } from './counters.ts';
 import { DataPath } from './data-path.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { PeerFilter } from './peer-filter.ts';
 import { Relays } from './relays.ts';
 import { type Origin, Requests } from './requests.ts';
-import type { AllocationEnd, TurnCredential, TurnCrypto, TurnEvents, TurnSettings } from './settings.ts';
+import type { TurnCredential, TurnCrypto, TurnEvents, TurnSettings } from './settings.ts';
 import type { TurnSharedState } from './shared-state.ts';
 import { StaticNat } from './static-nat.ts';
 
@@ -91,48 +85,42 @@ export interface TurnParts {
 
 export class TurnCore implements DatagramReceiver {
   readonly io: DatagramIo;
-  readonly settings: TurnSettings;
-  readonly shared: TurnSharedState;
-  readonly crypto: TurnCrypto;
-  readonly counters: Float64Array;
   readonly allocations: Allocations;
   readonly authentication: Authentication;
-  readonly peerFilter: PeerFilter;
   readonly nat: StaticNat;
-  readonly relays: Relays;
+  readonly #counters: Float64Array;
   readonly #events: TurnEvents;
+  readonly #relays: Relays;
+  readonly #lifecycle: Lifecycle;
   readonly #requests: Requests;
   readonly #dataPath: DataPath;
   readonly #reader: StunReader;
   readonly #origin: Origin = { listener: 0, socket: 0, client: 0 };
-  readonly #external: number; // scratch row
   #rateLimitedAddress = '';
 
   constructor(parts: TurnParts) {
-    const { io, settings, crypto, counters } = parts;
+    const { io, settings, shared, crypto, counters, events, hashSeed } = parts;
+    const allocations = new Allocations(io.endpoints, hashSeed);
+    const authentication = new Authentication(settings, crypto, counters, parts.unixMs);
+    const peerFilter = new PeerFilter(settings);
+    const nat = new StaticNat(io.endpoints, settings.relayAddresses);
+    const relays = new Relays(io, this, settings, crypto, shared);
+    const lifecycle = new Lifecycle({ allocations, relays, quota: shared.quota, counters, events });
+    const mediaOnly = settings.mediaPolicy === 'media';
     this.io = io;
-    this.settings = settings;
-    this.shared = parts.shared;
-    this.crypto = crypto;
-    this.counters = counters;
-    this.#events = parts.events;
-    this.allocations = new Allocations(io.endpoints, parts.hashSeed);
-    this.authentication = new Authentication(settings, crypto, counters, parts.unixMs);
-    this.peerFilter = new PeerFilter(settings);
-    this.nat = new StaticNat(io.endpoints, settings.relayAddresses);
-    this.relays = new Relays(io, this, settings, crypto, parts.shared);
-    this.#requests = new Requests(this, parts.hashSeed);
-    this.#dataPath = new DataPath({
-      io,
-      allocations: this.allocations,
-      filter: this.peerFilter,
-      nat: this.nat,
-      crypto,
-      counters,
-      mediaOnly: settings.mediaPolicy === 'media',
+    this.allocations = allocations;
+    this.authentication = authentication;
+    this.nat = nat;
+    this.#counters = counters;
+    this.#events = events;
+    this.#relays = relays;
+    this.#lifecycle = lifecycle;
+    this.#requests = new Requests({
+      ...{ io, settings, shared, crypto, counters, hashSeed },
+      ...{ allocations, authentication, peerFilter, nat, relays, lifecycle },
     });
+    this.#dataPath = new DataPath({ io, allocations, filter: peerFilter, nat, crypto, counters, mediaOnly });
     this.#reader = new StunReader(io.canSetDontFragment ? [...UNDERSTOOD, ATTR_DONT_FRAGMENT] : UNDERSTOOD);
-    this.#external = io.endpoints.acquire();
   }
 
   /** The tag under which an engine must deliver what arrives at a listener. */
@@ -151,13 +139,13 @@ export class TurnCore implements DatagramReceiver {
       if (allocation) this.#dataPath.fromPeer(allocation, offset, length, source);
       return;
     }
-    if (length === 0) return this.drop(TURN.dropEmpty);
+    if (length === 0) return this.#drop(TURN.dropEmpty);
     const { bytes } = this.io;
     if (isChannelData(u8(bytes, offset))) return this.#dataPath.channelData(socket, offset, length, source);
-    if (kindOf(bytes, offset) !== KIND_STUN) return this.drop(TURN.dropNotTurn);
+    if (kindOf(bytes, offset) !== KIND_STUN) return this.#drop(TURN.dropNotTurn);
     const outcome = this.#reader.parse(this.io.bytes, offset, length);
-    if (outcome === STUN_BAD_FINGERPRINT) return this.drop(TURN.dropBadFingerprint);
-    if (outcome !== STUN_OK) return this.drop(TURN.dropMalformedStun);
+    if (outcome === STUN_BAD_FINGERPRINT) return this.#drop(TURN.dropBadFingerprint);
+    if (outcome !== STUN_OK) return this.#drop(TURN.dropMalformedStun);
     if (this.#reader.messageClass === CLASS_REQUEST) this.#request(-1 - tag, socket, source);
     else this.#indication(socket, source);
   }
@@ -169,7 +157,7 @@ export class TurnCore implements DatagramReceiver {
 
   streamClosed(socket: number, source: number): void {
     const allocation = this.allocations.ofClient(socket, source);
-    if (allocation) this.endRelays(allocation, allocation.relays, 'closed');
+    if (allocation) this.#lifecycle.end(allocation, 'closed');
   }
 
   /** Ends what has expired, gives reserved ports back, brings the gauges up to date. */
@@ -177,13 +165,11 @@ export class TurnCore implements DatagramReceiver {
     this.batchBegins(nowMs);
     for (const allocation of this.allocations) {
       const expired = allocation.relays.filter((relay) => relay.expiresAtMs <= nowMs);
-      if (expired.length > 0) this.endRelays(allocation, expired, 'expired');
+      if (expired.length > 0) this.#lifecycle.endRelays(allocation, expired, 'expired');
       this.allocations.expireFlows(allocation, nowMs);
     }
-    this.relays.expireReservations(nowMs);
-    this.counters[TURN.allocations] = this.allocations.size;
-    this.counters[TURN.permissions] = this.allocations.permissions.size;
-    this.counters[TURN.channels] = this.allocations.channels.size;
+    this.#relays.expireReservations(nowMs);
+    this.#lifecycle.showGauges();
     if (this.#requests.unsentReplies > 0) {
       this.#events.rateLimited(this.#rateLimitedAddress, this.#requests.unsentReplies);
       this.#requests.unsentReplies = 0;
@@ -200,7 +186,7 @@ export class TurnCore implements DatagramReceiver {
     let ended = 0;
     for (const allocation of this.allocations) {
       if (allocation.user !== user) continue;
-      this.endRelays(allocation, allocation.relays, 'revoked');
+      this.#lifecycle.end(allocation, 'revoked');
       ended++;
     }
     return ended;
@@ -208,50 +194,7 @@ export class TurnCore implements DatagramReceiver {
 
   /** Ends every allocation. */
   close(): void {
-    for (const allocation of this.allocations) this.endRelays(allocation, allocation.relays, 'closed');
-  }
-
-  /** Takes in a new allocation whose relays are open. */
-  allocated(allocation: Allocation): void {
-    this.allocations.add(allocation);
-    count(this.counters, TURN.allocationsCreated);
-    this.counters[TURN.allocations] = this.allocations.size;
-    this.#events.allocated(allocation.id);
-  }
-
-  /** Closes relays of an allocation, and with the last of them ends the allocation. */
-  endRelays(allocation: Allocation, relays: readonly Relay[], reason: AllocationEnd): void {
-    for (const relay of relays) this.relays.close(relay);
-    this.shared.quota.release(allocation.user, allocation.clientAddress, relays.length);
-    if (relays.length < allocation.relays.length) {
-      for (const relay of relays) this.#dropRelay(allocation, relay);
-      return;
-    }
-    this.#events.ended(allocation.id, reason);
-    this.allocations.remove(allocation);
-    count(this.counters, END_COUNTERS[reason]);
-    this.counters[TURN.allocations] = this.allocations.size;
-  }
-
-  /** The row of a relay's address as the world knows it; valid until the next call. */
-  externalRow(endpoint: number): number {
-    if (!this.nat.active) return endpoint;
-    this.io.endpoints.copy(endpoint, this.#external);
-    this.nat.toExternal(this.#external);
-    return this.#external;
-  }
-
-  drop(reason: number): void {
-    count(this.counters, reason);
-  }
-
-  tally(allocation: Allocation, column: number): void {
-    const index = allocation.id * TALLY_COLUMNS + column;
-    this.allocations.tallies[index] = (this.allocations.tallies[index] as number) + 1;
-  }
-
-  tallyResponse(allocation: Allocation, succeeded: boolean): void {
-    this.tally(allocation, succeeded ? TALLY_SUCCESS_RESPONSES : TALLY_ERROR_RESPONSES);
+    for (const allocation of this.allocations) this.#lifecycle.end(allocation, 'closed');
   }
 
   #request(listener: number, socket: number, client: number): void {
@@ -268,28 +211,14 @@ export class TurnCore implements DatagramReceiver {
   #indication(socket: number, client: number): void {
     const reader = this.#reader;
     // A Binding indication is a keep-alive and wants nothing (RFC 8489 §6.3.2).
-    if (reader.messageClass !== CLASS_INDICATION) return this.drop(TURN.dropUnexpectedClass);
+    if (reader.messageClass !== CLASS_INDICATION) return this.#drop(TURN.dropUnexpectedClass);
     if (reader.method === METHOD_BINDING) return;
     if (reader.method !== METHOD_SEND || reader.unknownCount > 0)
-      return this.drop(TURN.dropUnknownIndication);
+      return this.#drop(TURN.dropUnknownIndication);
     this.#dataPath.sendIndication(reader, socket, client);
   }
 
-  #dropRelay(allocation: Allocation, relay: Relay): void {
-    this.allocations.forgetRelay(relay);
-    if (allocation.relayIPv4 === relay) {
-      allocation.relayIPv4 = undefined;
-      allocation.socketIPv4 = -1;
-    } else {
-      allocation.relayIPv6 = undefined;
-      allocation.socketIPv6 = -1;
-    }
+  #drop(reason: number): void {
+    count(this.#counters, reason);
   }
 }
-
-const END_COUNTERS: Readonly<Record<AllocationEnd, number>> = {
-  deleted: TURN.allocationsDeleted,
-  expired: TURN.allocationsExpired,
-  revoked: TURN.allocationsRevoked,
-  closed: TURN.allocationsClosed,
-};

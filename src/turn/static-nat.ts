@@ -12,9 +12,11 @@ export class StaticNat {
   readonly active: boolean;
   readonly #book: EndpointBook;
   readonly #pairs: { internal: number; external: number }[] = [];
+  readonly #shown: number; // scratch row
 
   constructor(book: EndpointBook, relayAddresses: readonly RelayAddress[]) {
     this.#book = book;
+    this.#shown = book.acquire();
     for (const { address, external } of relayAddresses) {
       if (external === undefined) continue;
       const pair = { internal: book.acquire(), external: book.acquire() };
@@ -33,9 +35,12 @@ export class StaticNat {
     this.#replace(row, 'external', 'internal');
   }
 
-  /** Replaces an internal address in the row by the external one; the port stays. */
-  toExternal(row: number): void {
-    this.#replace(row, 'internal', 'external');
+  /** The row of an address as the world knows it: the row itself, or one that is valid until the next call. */
+  shown(row: number): number {
+    if (!this.active) return row;
+    this.#book.copy(row, this.#shown);
+    this.#replace(this.#shown, 'internal', 'external');
+    return this.#shown;
   }
 
   #replace(row: number, from: 'internal' | 'external', to: 'internal' | 'external'): void {

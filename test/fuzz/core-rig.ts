@@ -105,7 +105,6 @@ export class CoreRig {
 
   /** Throws unless the core holds exactly what its allocations need. To be called between batches. */
   expectNothingLost(): void {
-    this.core.batchBegins(this.nowMs);
     const { core, io } = this;
     let relays = 0;
     let [permissions, channels, allocations] = [0, 0, 0];

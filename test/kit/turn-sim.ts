@@ -49,6 +49,8 @@ export interface SimOptions {
 export interface Worker {
   readonly io: SimIo;
   readonly core: TurnCore;
+  /** What the core was given. */
+  readonly crypto: TurnCrypto;
   readonly counters: Float64Array;
   /** Rows and sockets in use while nothing is going on. */
   readonly idleRows: number;
@@ -189,7 +191,6 @@ export class TurnSim {
       if (is !== idle) held.push(`${name}: ${is} instead of ${idle}`);
     };
     for (const [i, { io, core, idleRows, idleSockets }] of this.workers.entries()) {
-      core.batchBegins(this.network.nowMs); // lets go of the rows that the last batch gave up
       expect(`worker ${i}, endpoint rows`, io.endpoints.acquired, idleRows);
       expect(`worker ${i}, sockets`, io.openSockets, idleSockets);
       expect(`worker ${i}, allocations`, core.allocations.size, 0);
@@ -239,11 +240,12 @@ export class TurnSim {
     const io = new SimIo(this.network, this.descriptors, options.endpointRows ?? 8192, options.slots);
     io.canSetDontFragment = options.canSetDontFragment ?? true;
     const counters = new Float64Array(TURN_COUNTER_NAMES.length);
+    const crypto = simCrypto(random);
     const core = new TurnCore({
       io,
       settings: this.settings,
       shared: this.shared,
-      crypto: simCrypto(random),
+      crypto,
       events: {
         allocated: () => {},
         ended: (id, reason) => this.ended.push({ worker: index, id, reason }),
@@ -263,7 +265,7 @@ export class TurnSim {
       io.endpoints.release(row);
       if (socket < 0) throw new Error(`listener ${listener} did not open: ${socket}`);
     }
-    return { io, core, counters, idleRows: io.endpoints.acquired, idleSockets: io.openSockets };
+    return { io, core, crypto, counters, idleRows: io.endpoints.acquired, idleSockets: io.openSockets };
   }
 
   #keepSweeping(): void {

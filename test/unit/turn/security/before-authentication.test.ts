@@ -82,7 +82,7 @@ describe('before authentication', () => {
     client.allocate();
     client.nonce = Buffer.from(client.nonce ?? []).fill(65, 20);
     const name = `${Math.floor(UNIX_START_MS / 1000) + 10 ** 7}:carol`;
-    const counted = countCrypto(sim.worker.core.crypto);
+    const counted = countCrypto(sim.worker.crypto);
     const answer = client.refresh(600, [], { insist: false, as: { name, password: 'guess' } });
     expect(answer.code).toBe(438);
     expect(counted.digests).toBe(0);
@@ -96,7 +96,7 @@ describe('before authentication', () => {
     const stranger = sim.client({ credentials: { name, password: 'guess' } });
     const carol = sim.client({ credentials: { name, password } });
     stranger.allocate();
-    const counted = countCrypto(sim.worker.core.crypto);
+    const counted = countCrypto(sim.worker.crypto);
     stranger.attempt(REFRESH, []);
     stranger.attempt(REFRESH, []);
     expect(counted.digests).toBe(4); // MD5 and SHA-256 keys, made anew each time

@@ -214,7 +214,7 @@ describe('the integrity itself', () => {
 describe('what must not be guessed', () => {
   it('relay ports, reservation tokens and transaction IDs come from the injected generator', () => {
     const drawn = { numbers: 0, fills: 0 };
-    const crypto = sim.worker.core.crypto as { -readonly [Key in keyof ReturnType<typeof simCrypto>]: never };
+    const crypto = sim.worker.crypto as { -readonly [Key in keyof ReturnType<typeof simCrypto>]: never };
     const real = simCrypto(seededRandom(5));
     Object.assign(crypto, {
       randomBelow: (bound: number) => {
