@@ -85,9 +85,9 @@ const turnSchema = section({
   channelNumbers: oneOf('rfc5766', 'rfc8656').default('rfc5766'),
   mediaPolicy: oneOf('any', 'media').default('any'),
   limits: section({
-    relays: integer(1, 1_000_000).default(6000),
-    relaysPerUser: integer(1, 1_000_000).default(200),
-    relaysPerAddress: integer(1, 1_000_000).default(1000),
+    relays: integer(1, 100_000).default(6000),
+    relaysPerUser: integer(1, 100_000).default(200),
+    relaysPerAddress: integer(1, 100_000).default(1000),
     permissionsPerRelay: integer(1, 65_535).default(64),
     channelsPerRelay: integer(1, 4096).default(64), // 0x4000–0x4FFF, RFC 8656 §12
     reservations: integer(0, 65_535).default(512),

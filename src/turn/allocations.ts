@@ -25,14 +25,16 @@ export class Allocation {
   readonly socket: number;
   readonly client: number;
   readonly user: string;
-  /** Text of the client's address, by which quotas count. */
-  readonly clientAddress: string;
+  /** What quotas know the client's host by. */
+  readonly clientHost: string;
   readonly createdAtMs: number;
   /** Sockets as plain numbers, -1 if there is none: what the data path reads. */
   socketIPv4 = -1;
   socketIPv6 = -1;
   relayIPv4: Relay | undefined;
   relayIPv6: Relay | undefined;
+  /** Of the port held for a second allocation, as long as this one lives or until it is taken. */
+  reservationToken: Uint8Array | undefined;
   firstPermission = -1;
   permissions = 0;
   firstChannel = -1;
@@ -40,7 +42,7 @@ export class Allocation {
 
   constructor(
     id: number,
-    origin: { listener: number; socket: number; client: number; user: string; clientAddress: string },
+    origin: { listener: number; socket: number; client: number; user: string; clientHost: string },
     nowMs: number,
   ) {
     this.id = id;
@@ -48,7 +50,7 @@ export class Allocation {
     this.socket = origin.socket;
     this.client = origin.client;
     this.user = origin.user;
-    this.clientAddress = origin.clientAddress;
+    this.clientHost = origin.clientHost;
     this.createdAtMs = nowMs;
   }
 

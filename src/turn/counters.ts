@@ -65,9 +65,7 @@ export const TURN_COUNTER_NAMES = [
   'dropPeerFamily',
   'dropNotMedia',
   'dropTooLarge',
-  'dropDontFragment',
   'dropRateLimited',
-  'dropAddressBookFull',
 ] as const;
 
 export type TurnCounterName = (typeof TURN_COUNTER_NAMES)[number];

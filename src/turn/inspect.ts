@@ -52,7 +52,7 @@ export function inspect(core: TurnCore, allocationsMax: number, nowMs: number): 
   const reports: AllocationReport[] = [];
   const clients = new Set<string>();
   for (const allocation of core.allocations) {
-    clients.add(allocation.clientAddress);
+    clients.add(core.io.endpoints.addressText(allocation.client));
     if (reports.length < allocationsMax) reports.push(report(core, allocation, nowMs));
   }
   return {

@@ -17,6 +17,7 @@ const END_COUNTERS: Readonly<Record<AllocationEnd, number>> = {
 };
 
 export class Lifecycle {
+  nowMs = 0;
   readonly #allocations: Allocations;
   readonly #relays: Relays;
   readonly #quota: Quota;
@@ -53,11 +54,12 @@ export class Lifecycle {
   /** Closes some relays of an allocation, and with the last of them ends the allocation. */
   endRelays(allocation: Allocation, relays: readonly Relay[], reason: AllocationEnd): void {
     for (const relay of relays) this.#relays.close(relay);
-    this.#quota.release(allocation.user, allocation.clientAddress, relays.length);
+    this.#quota.release(allocation.user, allocation.clientHost, relays.length);
     if (relays.length < allocation.relays.length) {
       for (const relay of relays) this.#allocations.removeRelay(allocation, relay);
       return;
     }
+    if (allocation.reservationToken) this.#relays.cancelReservation(allocation.reservationToken, this.nowMs);
     this.#events.ended(allocation.id, reason);
     this.#allocations.remove(allocation);
     count(this.#counters, END_COUNTERS[reason]);

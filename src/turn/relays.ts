@@ -11,7 +11,7 @@ import {
 import { INET } from '../wire/endpoint.ts';
 import type { AllocateWish } from './allocate-request.ts';
 import type { Relay } from './allocations.ts';
-import { RESERVATION_TOKEN_BYTES } from './reservations.ts';
+import { RESERVATION_TOKEN_BYTES, type Reservation } from './reservations.ts';
 import type { ListenerSettings, TurnCrypto, TurnSettings } from './settings.ts';
 import type { TurnSharedState } from './shared-state.ts';
 
@@ -98,13 +98,23 @@ export class Relays {
     this.#shared.portClaims.release(relay.relayAddress, relay.port);
   }
 
-  /** Closes what {@link open} opened for an allocation that does not come about; a reservation just expires. */
-  abandon(opened: OpenedRelays): void {
+  /** Closes what {@link open} opened for an allocation that does not come about. */
+  abandon(opened: OpenedRelays, nowMs: number): void {
+    if (opened.token) this.cancelReservation(opened.token, nowMs);
     for (const relay of [opened.ipv4, opened.ipv6]) {
       if (!relay) continue;
       this.close(relay);
       this.#io.endpoints.release(relay.endpoint);
     }
+  }
+
+  /**
+   * Closes the port held for the token, if nobody came for it. Called when the allocation that reserved it
+   * ends, so that nobody holds more ports than allocations.
+   */
+  cancelReservation(token: Uint8Array, nowMs: number): void {
+    const reservation = this.#shared.reservations.take(token, 0, Math.trunc(nowMs / 1000));
+    if (reservation) this.#discard(reservation);
   }
 
   /** Closes reserved ports that nobody came for. */
@@ -113,9 +123,13 @@ export class Relays {
     for (;;) {
       const expired = this.#shared.reservations.takeExpired(nowSeconds);
       if (expired === undefined) return;
-      this.#io.discard(expired.socketToken);
-      this.#shared.portClaims.release(expired.relayAddress, expired.port);
+      this.#discard(expired);
     }
+  }
+
+  #discard({ socketToken, relayAddress, port }: Reservation): void {
+    this.#io.discard(socketToken);
+    this.#shared.portClaims.release(relayAddress, port);
   }
 
   #openOne(
@@ -134,37 +148,35 @@ export class Relays {
       const port = this.#shared.portClaims.claim(relayAddress, wanted, this.#crypto.randomBelow);
       if (port === 0) break;
       const socket = this.#openSocket(relayAddress, port, endpoint, id);
-      const reserved =
-        socket < 0 || wanted !== 'even-pair' || this.#reserve(relayAddress, port, opened, nowMs);
-      if (socket >= 0 && reserved) return { socket, relayAddress, port, endpoint, expiresAtMs };
+      const pair = wanted === 'even-pair';
+      const outcome = socket >= 0 && pair ? this.#reserve(relayAddress, port + 1, opened, nowMs) : socket;
+      if (outcome >= 0) return { socket, relayAddress, port, endpoint, expiresAtMs };
       if (socket >= 0) this.#io.close(socket);
       this.#shared.portClaims.release(relayAddress, port);
-      if (wanted === 'even-pair' && socket < 0) this.#shared.portClaims.release(relayAddress, port + 1);
-      if (socket === OPEN_RESOURCES_EXHAUSTED) break;
+      if (pair) this.#shared.portClaims.release(relayAddress, port + 1);
+      if (outcome === OPEN_RESOURCES_EXHAUSTED) break;
     }
     endpoints.release(endpoint);
     return 508;
   }
 
-  /** Opens the odd port above `port`, already claimed, and holds it; on failure the claim is given back. */
-  #reserve(relayAddress: number, port: number, opened: OpenedRelays, nowMs: number): boolean {
+  /** Opens a port that is claimed already, and holds it under a new token; 0, or the `OPEN_…` reason. */
+  #reserve(relayAddress: number, port: number, opened: OpenedRelays, nowMs: number): number {
+    const endpoint = this.#io.endpoints.acquire();
+    if (endpoint < 0) return OPEN_RESOURCES_EXHAUSTED;
+    const socket = this.#openSocket(relayAddress, port, endpoint, -1);
+    this.#io.endpoints.release(endpoint);
+    if (socket < 0) return socket;
     const token = new Uint8Array(RESERVATION_TOKEN_BYTES);
     this.#crypto.randomFill(token);
-    const endpoint = this.#io.endpoints.acquire();
-    const socket =
-      endpoint < 0 ? OPEN_RESOURCES_EXHAUSTED : this.#openSocket(relayAddress, port + 1, endpoint, -1);
-    if (endpoint >= 0) this.#io.endpoints.release(endpoint);
-    if (socket >= 0) {
-      const socketToken = this.#io.detach(socket);
-      const reservation = { socketToken, relayAddress, port: port + 1 };
-      if (this.#shared.reservations.put(token, reservation, Math.trunc(nowMs / 1000))) {
-        opened.token = token;
-        return true;
-      }
+    const socketToken = this.#io.detach(socket);
+    const reservation = { socketToken, relayAddress, port };
+    if (!this.#shared.reservations.put(token, reservation, Math.trunc(nowMs / 1000))) {
       this.#io.discard(socketToken);
+      return OPEN_RESOURCES_EXHAUSTED;
     }
-    this.#shared.portClaims.release(relayAddress, port + 1);
-    return false;
+    opened.token = token;
+    return 0;
   }
 
   #openReserved(
@@ -181,8 +193,7 @@ export class Relays {
     const socket = endpoint < 0 ? endpoint : this.#io.attach(socketToken, this.#receiver, id);
     if (socket < 0) {
       if (endpoint >= 0) this.#io.endpoints.release(endpoint);
-      this.#io.discard(socketToken);
-      this.#shared.portClaims.release(relayAddress, port);
+      this.#discard(reservation);
       return undefined;
     }
     this.#io.endpoints.setText(endpoint, this.#address(relayAddress), port);

@@ -2,11 +2,12 @@
  * Requests and their answers (RFC 8489 §6.3, RFC 8656 §§7–12): authentication first, then unknown
  * attributes, then each method in the RFC's order of checks. Control plane.
  */
+import { formatAddress } from '../wire/address.ts';
 import { u16, u32 } from '../wire/bytes.ts';
 import { CHANNEL_NUMBER_MIN } from '../wire/channel-data.ts';
 import { count } from '../wire/counters.ts';
 import type { DatagramIo } from '../wire/datagram-io.ts';
-import { INET } from '../wire/endpoint.ts';
+import { type EndpointBook, INET } from '../wire/endpoint.ts';
 import {
   ATTR_ADDRESS_ERROR_CODE,
   ATTR_CHANNEL_NUMBER,
@@ -174,29 +175,30 @@ export class Requests {
     if (lifetimeSeconds === undefined || listener === undefined) return this.#refuse(request, origin, 400);
     if (!relays.offers(wish, listener)) return this.#refuse(request, origin, 440);
     const user = settings.authentication ? authentication.identity.user : '';
-    const clientAddress = this.#io.endpoints.addressText(origin.client);
+    const clientHost = hostName(this.#io.endpoints, origin.client);
     const wanted = wish.ipv4 && wish.ipv6 ? 2 : 1;
-    const granted = shared.quota.acquire(user, clientAddress, wanted);
+    const granted = shared.quota.acquire(user, clientHost, wanted);
     if (granted !== 'granted') return this.#refuse(request, origin, granted === 'user-full' ? 486 : 508);
     const id = allocations.nextId();
     const lifetimeMs = lifetimeSeconds * 1000;
     const opened = relays.open(wish, listener, id, this.#io.bytes, this.nowMs, lifetimeMs);
     const client = typeof opened === 'number' ? -1 : this.#io.endpoints.acquireCopy(origin.client);
     if (typeof opened === 'number' || client < 0) {
-      shared.quota.release(user, clientAddress, wanted);
-      if (typeof opened !== 'number') relays.abandon(opened);
+      shared.quota.release(user, clientHost, wanted);
+      if (typeof opened !== 'number') relays.abandon(opened, this.nowMs);
       return this.#refuse(request, origin, typeof opened === 'number' ? opened : 508);
     }
     const allocation = new Allocation(
       id,
-      { listener: origin.listener, socket: origin.socket, client, user, clientAddress },
+      { listener: origin.listener, socket: origin.socket, client, user, clientHost },
       this.nowMs,
     );
     allocation.relayIPv4 = opened.ipv4;
     allocation.relayIPv6 = opened.ipv6;
     allocation.socketIPv4 = opened.ipv4?.socket ?? -1;
     allocation.socketIPv6 = opened.ipv6?.socket ?? -1;
-    if (allocation.relays.length < wanted) shared.quota.release(user, clientAddress, 1);
+    allocation.reservationToken = opened.token;
+    if (allocation.relays.length < wanted) shared.quota.release(user, clientHost, 1);
     lifecycle.begin(allocation);
     allocations.tally(id, TALLY_REQUESTS, 1);
     this.#answerAllocate(request, origin, opened, lifetimeSeconds);
@@ -327,7 +329,9 @@ export class Requests {
     this.#send(request, origin, false);
   }
 
+  /** On a stream the source of a request cannot be forged, and a request left unanswered is not sent again. */
   #mayAnswerStranger(origin: Origin): boolean {
+    if (this.#io.isStream(origin.socket)) return true;
     if (this.#parts.shared.replyRate.allow(this.#io.endpoints, origin.client, this.nowMs)) return true;
     this.unsentReplies++;
     count(this.#parts.counters, TURN.dropRateLimited);
@@ -363,4 +367,10 @@ export class Requests {
     }
     this.#io.send(origin.socket, writer.offset, writer.length, origin.client);
   }
+}
+
+/** What quotas know a client's host by: its IPv4 address, or the /64 of its IPv6 address (a subscriber has all of it). */
+function hostName(book: EndpointBook, row: number): string {
+  if (book.family(row) === INET) return book.addressText(row);
+  return `${formatAddress(book.address(row).fill(0, 8))}/64`;
 }

@@ -131,13 +131,14 @@ export class TurnCore implements DatagramReceiver {
   batchBegins(nowMs: number): void {
     this.#dataPath.nowMs = nowMs;
     this.#requests.nowMs = nowMs;
+    this.#lifecycle.nowMs = nowMs;
   }
 
   receive(tag: number, socket: number, offset: number, length: number, source: number): void {
     if (tag >= 0) {
       const allocation = this.allocations.byId(tag);
-      if (allocation) this.#dataPath.fromPeer(allocation, offset, length, source);
-      return;
+      if (allocation === undefined) return this.#drop(TURN.dropNoAllocation);
+      return this.#dataPath.fromPeer(allocation, offset, length, source);
     }
     if (length === 0) return this.#drop(TURN.dropEmpty);
     const { bytes } = this.io;

@@ -250,6 +250,40 @@ describe('EVEN-PORT', () => {
     expect(sim.held()).toEqual([]);
   });
 
+  it('ends a reservation with the allocation that made it, so that nobody holds more ports than relays', () => {
+    sim = new TurnSim({ limits: { reservations: 3 } });
+    const client = sim.client();
+    for (let i = 0; i < 10; i++) {
+      expect(client.allocate([evenPort(true)]).code).toBe(0);
+      expect(sim.descriptors.size).toBe(1);
+      expect(client.refresh(0).code).toBe(0);
+      expect(sim.descriptors.size).toBe(0);
+    }
+  });
+
+  it('leaves a redeemed port alone when the allocation that reserved it ends', () => {
+    sim = new TurnSim();
+    const client = sim.client();
+    const token = TurnTestClient.tokenOf(client.allocate([evenPort(true)]));
+    const second = sim.client({ address: '203.0.113.11' });
+    expect(second.allocate([token]).code).toBe(0);
+    client.refresh(0);
+    expect(second.refresh(600).code).toBe(0);
+  });
+
+  it('opens no socket after socket when no more can be reserved', () => {
+    sim = new TurnSim({ limits: { reservations: 1 } });
+    const [first, second] = crowd(2);
+    expect(first?.allocate([evenPort(true)]).code).toBe(0);
+    let opened = 0;
+    sim.worker.io.refuseOpen = () => {
+      opened++;
+      return 0;
+    };
+    expect(second?.allocate([evenPort(true)]).code).toBe(508);
+    expect(opened).toBe(2);
+  });
+
   it('reserves in IPv6 as well', () => {
     sim = new TurnSim();
     const client = sim.client();

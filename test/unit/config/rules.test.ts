@@ -140,18 +140,18 @@ const REFUSED: readonly (readonly [yaml: string, line: string])[] = [
   ['turn: { peers: { refusal: drop } }', 'turn.peers.refusal: must be error or silent: got "drop"'],
   ['turn: { channelNumbers: all }', 'turn.channelNumbers: must be rfc5766 or rfc8656: got "all"'],
   ['turn: { mediaPolicy: rtp }', 'turn.mediaPolicy: must be any or media: got "rtp"'],
-  ['turn: { limits: { relays: 0 } }', 'turn.limits.relays: must be a whole number from 1 to 1000000: got 0'],
+  ['turn: { limits: { relays: 0 } }', 'turn.limits.relays: must be a whole number from 1 to 100000: got 0'],
   [
     'turn: { limits: { relays: .inf } }',
-    'turn.limits.relays: must be a whole number from 1 to 1000000: got Infinity',
+    'turn.limits.relays: must be a whole number from 1 to 100000: got Infinity',
   ],
   [
     'turn: { limits: { relaysPerUser: -1 } }',
-    'turn.limits.relaysPerUser: must be a whole number from 1 to 1000000: got -1',
+    'turn.limits.relaysPerUser: must be a whole number from 1 to 100000: got -1',
   ],
   [
     'turn: { limits: { relaysPerAddress: 0 } }',
-    'turn.limits.relaysPerAddress: must be a whole number from 1 to 1000000: got 0',
+    'turn.limits.relaysPerAddress: must be a whole number from 1 to 100000: got 0',
   ],
   [
     'turn: { limits: { permissionsPerRelay: 0 } }',

@@ -54,7 +54,7 @@ class Rig {
     if (this.real.ofClient(socket, this.at(client, port))) return;
     const row = this.book.acquireCopy(SCRATCH);
     const id = this.real.nextId();
-    const origin = { listener: 0, socket, client: row, user: 'alice', clientAddress: client };
+    const origin = { listener: 0, socket, client: row, user: 'alice', clientHost: client };
     const allocation = new Allocation(id, origin, this.nowMs);
     const relays = this.random
       .pick([['198.51.100.1'], ['2001:db8:2::1'], ['198.51.100.1', '2001:db8:2::1']])
@@ -226,7 +226,7 @@ describe('allocations with their permissions and channels', () => {
   it('say so, and keep nothing, when the endpoint book is full', () => {
     const rig = new Rig(SEED, 4); // scratch, client, relay, and one more
     const client = rig.book.acquireCopy(rig.at('192.0.2.1', 1));
-    const origin = { listener: 0, socket: 0, client, user: '', clientAddress: '192.0.2.1' };
+    const origin = { listener: 0, socket: 0, client, user: '', clientHost: '192.0.2.1' };
     const allocation = new Allocation(rig.real.nextId(), origin, 0);
     const endpoint = rig.book.acquireCopy(rig.at('198.51.100.1', 2));
     allocation.relayIPv4 = { socket: 1, relayAddress: 0, port: 2, endpoint, expiresAtMs: 0 };

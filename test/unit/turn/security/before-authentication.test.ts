@@ -262,6 +262,16 @@ describe('amplification', () => {
     expect(client.responses.filter(({ code }) => code === 0).length).toBe(51);
   });
 
+  it('who comes over a stream is not limited: its address is not forged, and it does not ask twice', () => {
+    sim = new TurnSim({ limits: { unauthenticatedRepliesPerSecond: 2 } });
+    const client = sim.streamClient('203.0.113.20', undefined);
+    for (let i = 0; i < 20; i++) client.wire.send(bare(REFRESH));
+    sim.run(100);
+    expect(client.responses.length).toBe(20);
+    client.wire.close();
+    sim.run(100);
+  });
+
   it('what was left unanswered is reported once a second, with its number', () => {
     sim = new TurnSim({ limits: { unauthenticatedRepliesPerSecond: 5 } });
     const client = sim.client({ credentials: undefined });
