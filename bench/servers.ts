@@ -83,7 +83,7 @@ const COMMANDS: Readonly<Record<ServerName, (options: ServerOptions) => string[]
 
 /** JSON is YAML. The limits are opened: every allocation comes from one user on one address. */
 function causewayConfiguration({ authentication, directory, relayPorts }: ServerOptions): string {
-  const unlimited = 1_000_000;
+  const unlimited = 100_000;
   return JSON.stringify({
     node: {
       workers: 1,

@@ -49,6 +49,11 @@ export interface NodeLimits {
   readonly listenerBufferBytes: number;
   /** The same of each relay socket. Counts only while packets wait in it. */
   readonly relayBufferBytes: number;
+  /**
+   * Longest wait for more packets before those that are there are relayed, at middle rates: costs latency,
+   * saves processor time. 0: relay at once.
+   */
+  readonly pauseMicrosecondsMax: number;
 }
 
 export interface NodePeer {

@@ -46,6 +46,7 @@ const nodeSchema = section({
   limits: section({
     listenerBufferBytes: integer(4096, 1_073_741_824).default(4_194_304),
     relayBufferBytes: integer(4096, 1_073_741_824).default(262_144),
+    pauseMicrosecondsMax: integer(0, 1000).default(300),
   }),
   peers: listOf(
     mapping({ name: label(), url: peerUrl(), token: token().nullable().default(null) }),

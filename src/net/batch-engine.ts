@@ -96,7 +96,7 @@ class LinuxEngine implements BatchEngine {
   readonly #poller: Poller;
   readonly #reader: BatchReader;
   readonly #queue: SendQueue;
-  readonly #pacer = new Pacer();
+  readonly #pacer: Pacer;
   readonly #sockets = new BatchSockets();
 
   #receivers: readonly DatagramReceiver[] = [];
@@ -116,6 +116,7 @@ class LinuxEngine implements BatchEngine {
     const bookBytes = rows * ENDPOINT_BYTES;
     this.#options = options;
     this.#counters = options.counters;
+    this.#pacer = new Pacer(options.pauseMicrosecondsMax);
     const memory = new Memory(native, bookBytes + SLAB_BYTES + STRUCTURES_BYTES);
     this.#memory = memory;
     memory.carve(bookBytes); // the first, so at offset 0: row i lies at i * ENDPOINT_BYTES

@@ -17,7 +17,13 @@ export function chooseEngine(wanted: 'auto' | 'batch' | 'dgram'): EngineChoice {
   if (wanted === 'dgram') return { kind: 'dgram', fallbackReason: undefined };
   try {
     const counters = new Float64Array(ENGINE_COUNTER_NAMES.length);
-    createBatchEngine({ endpoints: 1, counters, listenerBufferBytes: 0, relayBufferBytes: 0 }).stop();
+    createBatchEngine({
+      endpoints: 1,
+      counters,
+      listenerBufferBytes: 0,
+      relayBufferBytes: 0,
+      pauseMicrosecondsMax: 0,
+    }).stop();
     return { kind: 'batch', fallbackReason: undefined };
   } catch (error) {
     if (!(error instanceof EngineUnavailableError) || wanted === 'batch') throw error;

@@ -51,6 +51,8 @@ export interface EngineOptions {
   /** Wanted SO_RCVBUF and SO_SNDBUF of listeners and relays, bytes. */
   listenerBufferBytes: number;
   relayBufferBytes: number;
+  /** The longest an engine may wait for more packets before it handles those that are there; 0: not at all. */
+  pauseMicrosecondsMax: number;
 }
 
 /** What the kernel gave for the socket buffers that were asked for, bytes. */

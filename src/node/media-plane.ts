@@ -68,6 +68,7 @@ export class MediaPlane {
       credentials: options.credentials,
       listenerBufferBytes: config.node.limits.listenerBufferBytes,
       relayBufferBytes: config.node.limits.relayBufferBytes,
+      pauseMicrosecondsMax: config.node.limits.pauseMicrosecondsMax,
       streams: {
         connections: config.turn.limits.streams,
         connectionsPerAddress: config.turn.limits.streamsPerAddress,

@@ -41,6 +41,7 @@ class MediaWorker {
       counters: engineCounters,
       listenerBufferBytes: setup.listenerBufferBytes,
       relayBufferBytes: setup.relayBufferBytes,
+      pauseMicrosecondsMax: setup.pauseMicrosecondsMax,
     });
     this.#streams = new StreamIo(this.#engine, engineCounters, {
       ...DEFAULT_STREAM_LIMITS,

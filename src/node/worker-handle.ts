@@ -36,6 +36,8 @@ const WORKER_FILE = new URL(
 /** A worker answers between two batches; one that takes longer than this is stuck. */
 const ANSWER_MS_MAX = 2000;
 const STOP_MS_MAX = 5000;
+/** Relaying makes no garbage and requests make little: a small nursery keeps collections short and memory flat. */
+const YOUNG_GENERATION_MB = 4;
 const WAKE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0); // an eventfd takes a 64-bit number
 
 export class WorkerHandle {
@@ -55,7 +57,11 @@ export class WorkerHandle {
     this.index = setup.index;
     this.hears = setup.hears;
     this.counters = new Float64Array(counters);
-    this.#thread = new Worker(WORKER_FILE, { workerData, name: `media ${setup.index}` });
+    this.#thread = new Worker(WORKER_FILE, {
+      workerData,
+      name: `media ${setup.index}`,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
     this.#exited = new Promise((resolve) => {
       this.#thread.once('exit', () => resolve());
     });

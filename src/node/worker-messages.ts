@@ -16,6 +16,7 @@ export interface WorkerSetup {
   readonly counters: SharedArrayBuffer;
   readonly listenerBufferBytes: number;
   readonly relayBufferBytes: number;
+  readonly pauseMicrosecondsMax: number;
   readonly streams: { connections: number; connectionsPerAddress: number; halfOpenHandshakes: number };
   readonly tls: TlsPem | undefined;
   /** Whether every allocation's beginning and end is reported, for a log that wants them. */

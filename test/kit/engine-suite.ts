@@ -22,6 +22,7 @@ export function engineOptions(): EngineOptions {
     counters: new Float64Array(ENGINE_COUNTER_NAMES.length),
     listenerBufferBytes: 1 << 20,
     relayBufferBytes: 200 << 10,
+    pauseMicrosecondsMax: 200,
   };
 }
 

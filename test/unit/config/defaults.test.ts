@@ -8,7 +8,7 @@ const DEFAULTS = {
     engine: 'auto',
     stateDirectory: './state',
     log: { level: 'info', format: 'auto' },
-    limits: { listenerBufferBytes: 4_194_304, relayBufferBytes: 262_144 },
+    limits: { listenerBufferBytes: 4_194_304, relayBufferBytes: 262_144, pauseMicrosecondsMax: 300 },
     peers: [],
   },
   turn: {

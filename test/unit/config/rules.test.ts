@@ -30,6 +30,10 @@ const REFUSED: readonly (readonly [yaml: string, line: string])[] = [
     'node: { limits: { relayBufferBytes: 4095 } }',
     'node.limits.relayBufferBytes: must be a whole number from 4096 to 1073741824: got 4095',
   ],
+  [
+    'node: { limits: { pauseMicrosecondsMax: 1001 } }',
+    'node.limits.pauseMicrosecondsMax: must be a whole number from 0 to 1000: got 1001',
+  ],
   ['node: { peers: {} }', 'node.peers: must be a list of nodes ({ name, url, token }): got a mapping'],
   [
     'node: { peers: [{ name: e, url: "ftp://e" }] }',
