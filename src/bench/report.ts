@@ -1,6 +1,7 @@
 /** Results and progress as text. */
 import type { DirectionResult, ServerProcessResult, TurnLoadResult } from './result.ts';
-import type { TurnLoadOptions, TurnLoadProgress } from './turn-load.ts';
+import type { TurnLoadProgress } from './turn-load.ts';
+import type { TurnLoadOptions } from './turn-load-options.ts';
 
 const MIB = 1_048_576;
 

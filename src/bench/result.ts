@@ -5,7 +5,7 @@ import type { LoadMeasurement } from './load-run.ts';
 import type { RequestTally } from './request-window.ts';
 import { processThreads } from './server-process.ts';
 import type { DirectionTally } from './traffic.ts';
-import type { TurnLoadOptions } from './turn-load.ts';
+import type { TurnLoadOptions } from './turn-load-options.ts';
 
 /** Loss above this and a figure does not count. */
 export const LOSS_PERCENT_MAX = 0.1;

@@ -1,7 +1,8 @@
 /** Runs a {@link TurnLoad} in a thread of its own. */
 import { Worker } from 'node:worker_threads';
 import type { TurnLoadResult } from './result.ts';
-import { TurnLoadError, type TurnLoadOptions, type TurnLoadProgress } from './turn-load.ts';
+import { TurnLoadError, type TurnLoadProgress } from './turn-load.ts';
+import type { TurnLoadOptions } from './turn-load-options.ts';
 
 /** What the thread is given. */
 export interface WorkerInput {

@@ -6,7 +6,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { PROBE_BYTES_MAX, PROBE_BYTES_MIN, PROBE_FLOWS_MAX } from '../bench/probe.ts';
 import { renderPlan, renderProgress, renderResult } from '../bench/report.ts';
 import type { TurnLoadResult } from '../bench/result.ts';
-import { TurnLoadError, type TurnLoadOptions, type TurnLoadProgress } from '../bench/turn-load.ts';
+import { TurnLoadError, type TurnLoadProgress } from '../bench/turn-load.ts';
+import type { TurnLoadOptions } from '../bench/turn-load-options.ts';
 import { startTurnLoad } from '../bench/turn-load-thread.ts';
 import { formatEndpoint } from '../wire/address.ts';
 

@@ -2,7 +2,7 @@
 import { configWarnings } from '../config/cross-checks.ts';
 import { effectiveConfigYaml } from '../config/effective.ts';
 import { readConfigFile, readTlsFiles } from '../config/files.ts';
-import type { CliOutput } from './program.ts';
+import type { CliOutput } from './outcome.ts';
 
 /**
  * Checks a configuration and the files it names; returns the exit code.

@@ -5,18 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
-
-/** Exit codes of every command. */
-export const EXIT_FINE = 0;
-export const EXIT_FAILED = 1;
-/** Wrong usage or configuration. */
-export const EXIT_USAGE = 2;
-
-/** Where a command writes; each text ends with its own line break. */
-export interface CliOutput {
-  out(text: string): void;
-  err(text: string): void;
-}
+import { type CliOutput, EXIT_FAILED, EXIT_FINE, EXIT_USAGE } from './outcome.ts';
 
 const PROCESS_OUTPUT: CliOutput = {
   out: (text) => void process.stdout.write(text),

@@ -2,7 +2,7 @@
 import { readConfigFile } from '../config/files.ts';
 import { createLogger } from '../node/log.ts';
 import { CausewayNode } from '../node/node.ts';
-import { EXIT_FAILED, EXIT_FINE } from './program.ts';
+import { EXIT_FAILED, EXIT_FINE } from './outcome.ts';
 
 /**
  * Resolves with the exit code once the node has ended: SIGTERM and SIGINT end it cleanly, SIGHUP reads

@@ -62,7 +62,17 @@ export function configWarnings(config: Config): string[] {
   for (const { earlier, later, port } of portConflicts(config, { b2bua: true })) {
     warnings.push(`${later.key}: shares ${later.transport} port ${port} and maybe more with ${earlier.key}`);
   }
-  return warnings;
+  return [...warnings, ...unusedLines(config)];
+}
+
+/** What a configuration sets that this version checks but does not serve yet: nobody should wait for it in vain. */
+function unusedLines({ b2bua, metrics, node }: Config): string[] {
+  const unused = [
+    b2bua.zones.length > 0 ? 'b2bua.zones' : undefined,
+    metrics.collectd ? 'metrics.collectd' : undefined,
+    node.peers.length > 0 ? 'node.peers' : undefined,
+  ].filter((key) => key !== undefined);
+  return unused.map((key) => `${key}: is checked but not used by this version`);
 }
 
 function requestsPortLines(turn: Config['turn']): string[] {

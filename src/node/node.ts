@@ -112,13 +112,9 @@ export class CausewayNode {
 
   #announce(): void {
     const log = this.#log;
-    const { turn } = this.#config;
     if (!this.#media) log.warn('turn.services is off: this node relays nothing');
     else this.#announceTurn(this.#media);
     log.info(`status pages and metrics on http://${formatEndpoint(this.#admin.address, this.#admin.port)}/`);
-    if (!turn.authentication) {
-      log.warn('turn.authentication is off: this is an OPEN RELAY for everyone who can reach it');
-    }
   }
 
   #announceTurn(media: MediaPlane): void {

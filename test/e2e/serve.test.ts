@@ -138,6 +138,6 @@ describe('causeway serve', () => {
   it('serves without credentials where authentication is off, and warns of it', async () => {
     const node = await start({ turn: { authentication: false } });
     expect(await clientOf(node).allocate()).toBe(0);
-    expect(node.output()).toContain('OPEN RELAY');
+    expect(node.output()).toContain('an open relay');
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TurnLoadResult } from '../../../src/bench/result.ts';
-import { TurnLoad, type TurnLoadOptions, type TurnLoadProgress } from '../../../src/bench/turn-load.ts';
+import { TurnLoad, type TurnLoadProgress } from '../../../src/bench/turn-load.ts';
+import type { TurnLoadOptions } from '../../../src/bench/turn-load-options.ts';
 import { METHOD_ALLOCATE, METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION } from '../../../src/wire/stun.ts';
 import { SimulatedTurn } from './simulated-turn.ts';
 

@@ -156,6 +156,14 @@ describe('warnings', () => {
       'turn: { mediaPorts: [30000, 40000] }',
       ['b2bua.mediaPorts: shares UDP port 36000 and maybe more with turn.mediaPorts'],
     ],
+    [
+      'metrics: { collectd: { address: 127.0.0.1 } }',
+      ['metrics.collectd: is checked but not used by this version'],
+    ],
+    [
+      'node: { peers: [{ name: edge1, url: "http://10.0.0.2:8080" }] }',
+      ['node.peers: is checked but not used by this version'],
+    ],
   ])('%s', (yaml, warnings) => {
     expect(configWarnings(loadConfig(yaml, 'x'))).toEqual(warnings);
   });
