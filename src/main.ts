@@ -2,5 +2,6 @@
 /** The command line's entry: everything is in `cli/`. */
 import { runCli } from './cli/program.ts';
 
-// By name, not by running out of work: a thread of a node that failed may still be at work.
-process.exit(await runCli(process.argv.slice(2)));
+// Not process.exit(): where the compiler's threads are still at work it can wait for them for ever
+// (nodejs/node#54918). A command that ends leaves nothing running, so the process ends by itself.
+process.exitCode = await runCli(process.argv.slice(2));

@@ -37,6 +37,6 @@ export async function serve(configPath: string | undefined): Promise<number> {
   process.on('SIGHUP', reload);
   const exitCode = await ended;
   process.off('SIGHUP', reload);
-  if (exitCode === EXIT_FINE) await node.stop();
+  await node.stop();
   return exitCode;
 }

@@ -50,6 +50,7 @@ export class WorkerHandle {
   readonly #exited: Promise<void>;
   #lastId = 0;
   #wakeDescriptor = -1;
+  #isDead = false;
 
   private constructor(setup: Omit<WorkerSetup, 'counters'>, onEvent: (event: WorkerEvent) => void) {
     const counters = new SharedArrayBuffer(WORKER_COUNTER_NAMES.length * Float64Array.BYTES_PER_ELEMENT);
@@ -92,6 +93,7 @@ export class WorkerHandle {
   /** Calls back once if the thread dies without having been told to stop. */
   onDeath(callback: (error: Error) => void): void {
     const died = (error: Error): void => {
+      this.#isDead = true;
       for (const waiting of this.#waiting.values()) waiting.reject(error);
       this.#waiting.clear();
       callback(error);
@@ -120,6 +122,7 @@ export class WorkerHandle {
 
   /** Ends the worker's allocations and listeners, and waits for its thread; one that does not end is ended. */
   async stop(): Promise<void> {
+    if (this.#isDead) return;
     const ended = this.ask({ command: 'stop' }).then(() => this.#exited);
     if (!(await within(STOP_MS_MAX, ended))) await this.#thread.terminate();
   }
