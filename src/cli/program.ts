@@ -2,9 +2,9 @@
  * The command line. One file a command, imported only when it is called, so that `config check` needs
  * neither sockets nor threads.
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
+import { packageVersion } from '../node/version.ts';
 import { type CliOutput, EXIT_FAILED, EXIT_FINE, EXIT_USAGE } from './outcome.ts';
 
 const PROCESS_OUTPUT: CliOutput = {
@@ -90,10 +90,4 @@ function report(error: unknown, output: CliOutput): number {
     `causeway: ${error instanceof Error && !foreseen ? error.stack : String((error as Error)?.message ?? error)}\n`,
   );
   return EXIT_FAILED;
-}
-
-/** `package.json` lies two folders up from here, in `src/` as in `dist/`. */
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

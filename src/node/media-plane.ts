@@ -17,7 +17,7 @@ import type { TurnCredential, TurnSettings } from '../turn/settings.ts';
 import { TurnSharedState } from '../turn/shared-state.ts';
 import { resolveTurnSettings } from './turn-settings.ts';
 import { WORKER_COUNTER_NAMES, type WorkerEvent, WorkerHandle } from './worker-handle.ts';
-import type { WorkerSetup } from './worker-messages.ts';
+import type { OpenedListener, WorkerSetup } from './worker-messages.ts';
 
 export interface MediaPlaneOptions {
   readonly config: Config;
@@ -88,6 +88,11 @@ export class MediaPlane {
     }
     for (const worker of workers) worker.onDeath((error) => options.onDeath(worker.index, error));
     return new MediaPlane(settings, options.engine, workers);
+  }
+
+  /** What came of a listener of the settings; where several workers share it, at the first of them. */
+  openedListener(index: number): OpenedListener | undefined {
+    return this.workers.flatMap(({ listeners }) => listeners).find(({ listener }) => listener === index);
   }
 
   counters(): CounterBlock[] {

@@ -1,5 +1,4 @@
 /** What the admin server may ask of a node, answered from the media plane and the credential store. */
-import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type {
   AdminSource,
@@ -15,6 +14,7 @@ import { PrometheusMetrics } from '../metrics/prometheus.ts';
 import type { AllocationReport } from '../turn/inspect.ts';
 import type { CredentialStore } from './credential-store.ts';
 import type { MediaPlane } from './media-plane.ts';
+import { packageVersion } from './version.ts';
 
 export class NodeAdmin implements AdminSource {
   readonly credentials: CredentialAdmin;
@@ -77,7 +77,8 @@ export class NodeAdmin implements AdminSource {
   async turn(relaysMax: number): Promise<TurnStatus> {
     const media = this.#media;
     const report = await media?.report(relaysMax);
-    const sums = this.#sums();
+    const blocks = media?.counters() ?? [];
+    const sums = sumCounters(blocks);
     return {
       state: media ? 'active' : 'inactive',
       realm: this.#config.turn.realm,
@@ -85,7 +86,7 @@ export class NodeAdmin implements AdminSource {
       workers: (media?.workers ?? []).map(({ index, hears }, i) => ({
         id: index,
         kind: hears,
-        counters: sumCounters(media?.counters().slice(i, i + 1) ?? []),
+        counters: sumCounters(blocks.slice(i, i + 1)),
       })),
       listeners: media ? listenersOf(media) : [],
       activeClients: report?.clients ?? 0,
@@ -133,9 +134,7 @@ function credentialAdmin(
 
 function listenersOf(media: MediaPlane): TurnStatus['listeners'] {
   return media.settings.listeners.map(({ protocol, address, port }, index) => {
-    const opened = media.workers
-      .flatMap(({ listeners }) => listeners)
-      .find(({ listener }) => listener === index);
+    const opened = media.openedListener(index);
     return {
       protocol,
       address,
@@ -173,10 +172,4 @@ function relayStatus(
     channels,
     counters: allocation.counters,
   };
-}
-
-/** `package.json` lies two folders up from here, in `src/` as in `dist/`. */
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -121,7 +121,7 @@ export class CausewayNode {
     const { settings, workers } = media;
     const datagramWorkers = workers.filter(({ hears }) => hears !== 'streams').length;
     for (const [index, { protocol, address, port }] of settings.listeners.entries()) {
-      const opened = workers.flatMap(({ listeners }) => listeners).find(({ listener }) => listener === index);
+      const opened = media.openedListener(index);
       const wanted = this.#config.node.limits.listenerBufferBytes;
       const given = opened?.receiveBufferBytes;
       const buffers = given ? { receiveBufferBytes: given, sendBufferBytes: opened.sendBufferBytes } : {};

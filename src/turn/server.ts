@@ -2,7 +2,8 @@
  * `turn` is the TURN server (RFC 8656) as a pure core: bytes, addresses and times in, bytes out. No
  * socket, clock, timer or random source lives here; `DatagramIo` and `TurnCrypto` bring them in.
  *
- *     server          what a packet is, expiry, the life of allocations
+ *     server          what a packet is, expiry
+ *     lifecycle       how allocations begin and end
  *     requests        control plane: requests and answers, with authentication, peer-filter, relays
  *     data-path       per packet: client ↔ peer
  *     allocations     the tables both work on
