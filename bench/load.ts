@@ -1,7 +1,7 @@
 /** Runs the load generator of the command line, in a process of its own, and collects its results. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { TurnLoadResult } from '../src/bench/result.ts';
+import type { TurnLoadResult } from '../src/bench/turn-result.ts';
 import { pinned, type Server } from './servers.ts';
 
 /** As in ../shared and the recorded figures: an RTP packet of 20 ms of G.711. */

@@ -1,5 +1,5 @@
 /** Rounds of runs and what they come to: medians of those that count. */
-import type { TurnLoadResult } from '../src/bench/result.ts';
+import type { TurnLoadResult } from '../src/bench/turn-result.ts';
 
 /** What is kept of one run. */
 export interface Round {

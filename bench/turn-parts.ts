@@ -1,6 +1,7 @@
 /** The parts of the comparison; each starts the servers it needs, and its result is a table. */
 import { readFileSync } from 'node:fs';
-import { LOSS_PERCENT_MAX, type TurnLoadResult } from '../src/bench/result.ts';
+import { LOSS_PERCENT_MAX } from '../src/bench/load-result.ts';
+import type { TurnLoadResult } from '../src/bench/turn-result.ts';
 import { ALLOCATIONS_OUTSTANDING, type Load, runAllocations, runTraffic } from './load.ts';
 import { median, type Round, type Summary, summarize, toRound } from './rounds.ts';
 import { type Server, type ServerName, type ServerOptions, startServer } from './servers.ts';

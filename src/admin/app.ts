@@ -6,7 +6,10 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from 'pino';
 import { credentialSchema } from '../config/schema.ts';
+import { addCallRoutes } from './call-routes.ts';
+import type { LinkStatus } from './call-status.ts';
 import { refuseCrossSite, refuseForeignHosts, requireToken } from './guard.ts';
+import { addNgRoute } from './ng-route.ts';
 import { overviewPage } from './overview-page.ts';
 import type { AdminSource, TrafficRates } from './source.ts';
 
@@ -25,6 +28,8 @@ export interface AdminAppOptions {
   readonly log: Logger;
   /** Current traffic of the node. */
   rates(): TrafficRates;
+  /** The zones' links with their present traffic. */
+  links(): readonly LinkStatus[];
 }
 
 export function createAdminApp(options: AdminAppOptions): Hono {
@@ -38,6 +43,7 @@ export function createAdminApp(options: AdminAppOptions): Hono {
   });
   if (options.token !== null) app.use(requireToken(options.token));
   app.use(refuseCrossSite());
+  addNgRoute(app, source);
   app.use(
     bodyLimit({
       maxSize: REQUEST_BODY_BYTES_MAX,
@@ -55,6 +61,7 @@ export function createAdminApp(options: AdminAppOptions): Hono {
   });
   app.get('/api/status', async (c) => c.json({ ...(await source.status()), traffic: options.rates() }));
   app.get('/api/turn', (c) => turnStatus(c, source));
+  addCallRoutes(app, source, options.links);
   addCredentialRoutes(app, options);
 
   app.notFound((c) => c.json({ error: 'not found' }, 404));

@@ -46,6 +46,11 @@ ${row('Active clients', count(status.turn.activeClients))}
 ${row('Active relays', count(status.turn.activeRelays))}
 </table>
 <table>
+<caption>B2BUA</caption>
+${row('State', status.b2bua.state === 'active' ? 'Active' : 'Inactive')}
+${row('Active calls', count(status.b2bua.activeCalls))}
+</table>
+<table>
 <caption>Relayed data now (average of ${traffic.windowSeconds.toFixed(0)} s)</caption>
 ${row('Clients to peers', rate(traffic.packetsPerSecondClientToPeer, traffic.bitsPerSecondClientToPeer))}
 ${row('Peers to clients', rate(traffic.packetsPerSecondPeerToClient, traffic.bitsPerSecondPeerToClient))}

@@ -8,7 +8,7 @@ import { isLoopback } from '../config/rules.ts';
 import { formatEndpoint } from '../wire/address.ts';
 import { createAdminApp } from './app.ts';
 import type { AdminSource } from './source.ts';
-import { TrafficMeter } from './traffic-meter.ts';
+import { LinkMeter, TrafficMeter } from './traffic-meter.ts';
 
 /** Connections at once; more are closed as they come. */
 const CONNECTIONS_MAX = 256;
@@ -34,7 +34,11 @@ export async function startAdminServer(
   log: Logger,
 ): Promise<AdminServer> {
   const meter = new TrafficMeter();
-  const sample = (): void => meter.sample(performance.now(), source.traffic());
+  const linkMeter = new LinkMeter();
+  const sample = (): void => {
+    meter.sample(performance.now(), source.traffic());
+    linkMeter.sample(performance.now(), source.links());
+  };
   const { address } = config.http;
   const app = createAdminApp({
     source,
@@ -42,6 +46,7 @@ export async function startAdminServer(
     onLoopback: isLoopback(address),
     log,
     rates: () => meter.rates(),
+    links: () => linkMeter.status(),
   });
   const server = createAdaptorServer({
     fetch: app.fetch,

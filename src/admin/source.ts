@@ -5,6 +5,8 @@
  * Transport addresses are text: `192.0.2.1:3478`, `[2001:db8::1]:3478`. Times are ISO 8601, durations
  * seconds, counters totals since the node started unless a field says otherwise.
  */
+import type { BencodeDictionary } from '../wire/bencode.ts';
+import type { CallStatus, CallsStatus, LinkTotals } from './call-status.ts';
 
 export interface AdminSource {
   /** Cheap and synchronous: read from shared memory. Called once a second. */
@@ -12,8 +14,15 @@ export interface AdminSource {
   status(): Promise<NodeStatus>;
   /** @param relaysMax how many entries `relays` needs at most, 0 or more; the totals count all. */
   turn(relaysMax: number): Promise<TurnStatus>;
+  /** @param callsMax how many calls are wanted at most, 0 or more; the total counts all. */
+  calls(callsMax: number): Promise<CallsStatus>;
+  call(id: string): Promise<CallStatus | undefined>;
+  /** Cheap and synchronous, as {@link traffic}. */
+  links(): readonly LinkTotals[];
   /** The page of `/metrics`, in the text format of Prometheus. */
   metricsText(): Promise<string>;
+  /** Carries out a command of the `ng` protocol; undefined where the B2BUA is off. */
+  ng(command: BencodeDictionary): Promise<BencodeDictionary | undefined>;
   readonly credentials: CredentialAdmin;
 }
 
@@ -50,6 +59,12 @@ export interface NodeStatus {
     readonly state: TurnState;
     readonly activeClients: number;
     readonly activeRelays: number;
+  };
+  readonly b2bua: {
+    readonly state: 'active' | 'inactive';
+    readonly activeCalls: number;
+    /** How packets are encrypted: `openssl` through FFI, or `node`; null where there are no calls. */
+    readonly crypto: 'openssl' | 'node' | null;
   };
 }
 

@@ -6,6 +6,7 @@
  * from connected sockets, and wants the kernel's time of arrival rather than its own time of reading.
  */
 import type { EndpointBook } from '../wire/endpoint.ts';
+import type { MediaCrypto } from '../wire/media-crypto.ts';
 
 /** Size of the area at {@link GeneratorIo.sendOffset}. */
 export const SEND_AREA_BYTES = 2048;
@@ -18,9 +19,14 @@ export const SEND_FULL = 1;
 export const SEND_REFUSED = 2;
 export const SEND_FAILED = 3;
 
+/** Undefined bytes in front of what is sent or received, as ciphers may want (`wire/media-crypto`). */
+export const PACKET_HEADROOM_BYTES = 64;
+/** And behind it. */
+export const PACKET_TAILROOM_BYTES = 128;
+
 /**
- * Called for every datagram; the bytes are lent until it returns. `receivedNs` is on the clock of
- * {@link GeneratorIo.nowNs}.
+ * Called for every datagram; the bytes, in {@link GeneratorIo.bytes}, are lent until it returns and may be
+ * changed in place. `receivedNs` is on the clock of {@link GeneratorIo.nowNs}.
  */
 export type GeneratorReceiver = (
   socket: number,
@@ -38,6 +44,8 @@ export interface GeneratorIo {
   /** {@link SEND_AREA_BYTES} of {@link bytes} to build a packet in; free again when {@link send} returns. */
   readonly sendOffset: number;
   receiver: GeneratorReceiver;
+  /** Ciphers over {@link bytes} that cost little a packet; undefined where there are none. */
+  mediaCrypto(): MediaCrypto | undefined;
   /** ICMP "port unreachable" seen so far by connected sockets: nothing listens at the server. */
   readonly refusals: number;
 

@@ -4,6 +4,7 @@
  * arrives is read in batches, with the kernel's own time of arrival (SO_TIMESTAMPNS), so that a
  * reader that comes late does not look like a slow server.
  */
+import { EngineUnavailableError } from '../net/engine.ts';
 import {
   CMSG_DATA,
   CMSG_LEVEL,
@@ -38,12 +39,16 @@ import {
   SOCKADDR_IN6_BYTES,
   SOL_SOCKET,
 } from '../net/linux/abi.ts';
-import { type Libc, loadNative } from '../net/linux/libc.ts';
+import { type Libc, loadNative, type Native } from '../net/linux/libc.ts';
 import { Memory } from '../net/linux/memory.ts';
+import { createOpenSslCrypto, OPENSSL_MEMORY_BYTES } from '../net/linux/openssl.ts';
 import { ENDPOINT_BYTES, EndpointBook, INET, INET6 } from '../wire/endpoint.ts';
+import type { MediaCrypto } from '../wire/media-crypto.ts';
 import {
   type GeneratorIo,
   type GeneratorReceiver,
+  PACKET_HEADROOM_BYTES,
+  PACKET_TAILROOM_BYTES,
   SEND_AREA_BYTES,
   SEND_FAILED,
   SEND_FULL,
@@ -60,8 +65,9 @@ const CLOCK_REALTIME = 0;
 
 /** Datagrams read with one recvmmsg. */
 const BATCH = 32;
-/** Receive slot, bytes: more than any packet of a generator. */
-const SLOT_BYTES = 2048;
+/** What a datagram may have: more than any media packet, and any reply about one call. */
+const DATAGRAM_BYTES_MAX = 8192;
+const SLOT_BYTES = PACKET_HEADROOM_BYTES + DATAGRAM_BYTES_MAX + PACKET_TAILROOM_BYTES;
 /** Sockets reported ready by one epoll_wait. */
 const EVENTS = 256;
 /** One control message with a timespec, bytes. */
@@ -96,6 +102,7 @@ class LinuxIo implements GeneratorIo {
   receiver: GeneratorReceiver = () => {};
   refusals = 0;
 
+  readonly #native: Native;
   readonly #libc: Libc;
   readonly #arena: Memory;
   readonly #book: Memory;
@@ -119,20 +126,26 @@ class LinuxIo implements GeneratorIo {
 
   constructor(endpoints: number) {
     const native = loadNative();
+    this.#native = native;
     this.#libc = native.libc;
     const perMessage = MMSGHDR_BYTES + IOVEC_BYTES + CONTROL_BYTES + SLOT_BYTES;
     this.#arena = new Memory(
       native,
-      SEND_AREA_BYTES + BATCH * perMessage + EVENTS * EPOLL_EVENT_BYTES + 4096,
+      OPENSSL_MEMORY_BYTES +
+        PACKET_HEADROOM_BYTES +
+        SEND_AREA_BYTES +
+        BATCH * perMessage +
+        EVENTS * EPOLL_EVENT_BYTES +
+        4096,
     );
     this.#book = new Memory(native, endpoints * ENDPOINT_BYTES);
     this.bytes = this.#arena.bytes;
     this.#words = this.#arena.words;
     this.endpoints = new EndpointBook(endpoints, 0, this.#book.buffer);
-    this.sendOffset = this.#arena.carve(SEND_AREA_BYTES);
+    this.sendOffset = this.#arena.carve(PACKET_HEADROOM_BYTES + SEND_AREA_BYTES) + PACKET_HEADROOM_BYTES;
     this.#messages = this.#arena.carve(BATCH * MMSGHDR_BYTES);
     this.#controls = this.#arena.carve(BATCH * CONTROL_BYTES);
-    this.#slots = this.#arena.carve(BATCH * SLOT_BYTES);
+    this.#slots = this.#arena.carve(BATCH * SLOT_BYTES) + PACKET_HEADROOM_BYTES;
     this.#events = this.#arena.carve(EVENTS * EPOLL_EVENT_BYTES);
     this.#scratch = this.#arena.carve(64);
     this.#messagesPointer = this.#arena.pointer(this.#messages, BATCH * MMSGHDR_BYTES);
@@ -204,6 +217,15 @@ class LinuxIo implements GeneratorIo {
     }
   }
 
+  mediaCrypto(): MediaCrypto | undefined {
+    try {
+      return createOpenSslCrypto(this.#native, this.#arena, 0, this.#arena.size);
+    } catch (error) {
+      if (error instanceof EngineUnavailableError) return undefined;
+      throw error;
+    }
+  }
+
   nowNs(): number {
     return Math.trunc(performance.now() * NS_PER_MS + this.#clockOffsetNs);
   }
@@ -246,7 +268,7 @@ class LinuxIo implements GeneratorIo {
     if (count < 0 && this.#libc.errno() === ECONNREFUSED) this.refusals++;
     for (let i = 0; i < count; i++) {
       const message = this.#messages + i * MMSGHDR_BYTES;
-      const length = Math.min(words[(message + MMSG_LENGTH) >> 2] as number, SLOT_BYTES);
+      const length = Math.min(words[(message + MMSG_LENGTH) >> 2] as number, DATAGRAM_BYTES_MAX);
       const receivedNs = this.#arrivalNs(i, words[(message + MSG_CONTROLLEN) >> 2] as number);
       words[(message + MSG_CONTROLLEN) >> 2] = CONTROL_BYTES; // the kernel wrote what it used
       this.receiver(socket, this.bytes, this.#slots + i * SLOT_BYTES, length, receivedNs);
@@ -275,8 +297,8 @@ class LinuxIo implements GeneratorIo {
       arena.poke32(message + MSG_IOVLEN, 1);
       arena.pokePointer(message + MSG_CONTROL, this.#controls + i * CONTROL_BYTES, CONTROL_BYTES);
       arena.poke32(message + MSG_CONTROLLEN, CONTROL_BYTES);
-      arena.pokePointer(iovec, this.#slots + i * SLOT_BYTES, SLOT_BYTES);
-      arena.poke32(iovec + IOVEC_LENGTH, SLOT_BYTES);
+      arena.pokePointer(iovec, this.#slots + i * SLOT_BYTES, DATAGRAM_BYTES_MAX);
+      arena.poke32(iovec + IOVEC_LENGTH, DATAGRAM_BYTES_MAX);
     }
   }
 

@@ -3,7 +3,18 @@ import { drive, OVER } from './drive.ts';
 import type { GeneratorIo } from './generator-io.ts';
 import { LatencyHistogram } from './histogram.ts';
 import { Pacer } from './pacer.ts';
-import type { DirectionTally, Traffic } from './traffic.ts';
+import type { DirectionTally, TrafficCounts } from './traffic-counts.ts';
+
+/** What is offered: a packet at a time, counted when it leaves and when it arrives. */
+export interface Traffic {
+  readonly counts: TrafficCounts;
+  sendNext(): void;
+}
+
+/** Thrown when a run cannot go on: the server does not answer or refuses; the message is for the user. */
+export class LoadError extends Error {
+  readonly code = 'BENCH_FAILED';
+}
 
 export interface LoadRunOptions {
   readonly packetsPerSecond: number;
@@ -30,6 +41,11 @@ export interface LoadProgress {
   readonly p50Microseconds: number;
   readonly p99Microseconds: number;
 }
+
+/** What is known while a run goes on, about once a second. */
+export type RunProgress =
+  | LoadProgress
+  | { readonly phase: string; readonly done: number; readonly of: number };
 
 /** What the measured window gave. */
 export interface LoadMeasurement {
@@ -69,15 +85,15 @@ export async function runLoad(
   const window = new Stage(io, traffic, options, hooks, lag, 'measuring');
   const cpuBefore = hooks.serverCpuSeconds();
   const startNs = io.nowNs();
-  traffic.windowStartNs = startNs;
+  traffic.counts.windowStartNs = startNs;
   await window.run(options.seconds);
   const cpuAfter = hooks.serverCpuSeconds();
   const endNs = Math.min(io.nowNs(), startNs + options.seconds * NS_PER_SECOND);
-  traffic.windowEndNs = endNs;
+  traffic.counts.windowEndNs = endNs;
   await drain(io, traffic);
   const dropsAfter = io.ownDrops();
   return {
-    tallies: traffic.tallies,
+    tallies: traffic.counts.tallies,
     seconds: (endNs - startNs) / NS_PER_SECOND,
     serverCpuSeconds: cpuBefore !== undefined && cpuAfter !== undefined ? cpuAfter - cpuBefore : undefined,
     sendLagNs: lag.percentile(99),
@@ -116,7 +132,7 @@ class Stage {
   async run(seconds: number): Promise<void> {
     this.#startNs = this.#reportedNs = this.#io.nowNs();
     this.#endNs = this.#startNs + seconds * NS_PER_SECOND;
-    this.#traffic.recent.reset();
+    this.#traffic.counts.recent.reset();
     const pacer = new Pacer(this.#options.packetsPerSecond, this.#startNs);
     await drive(this.#io, false, (nowNs) => {
       if (nowNs >= this.#endNs || this.#hooks.isStopped()) return OVER;
@@ -131,7 +147,7 @@ class Stage {
   }
 
   #report(nowNs: number): void {
-    const { recent } = this.#traffic;
+    const { recent } = this.#traffic.counts;
     const seconds = (nowNs - this.#reportedNs) / NS_PER_SECOND;
     this.#hooks.progress({
       phase: this.#phase,
@@ -149,7 +165,7 @@ class Stage {
 
 /** Waits until all that was sent has arrived, or nothing comes any more. */
 async function drain(io: GeneratorIo, traffic: Traffic): Promise<void> {
-  const [up, down] = traffic.tallies;
+  const [up, down] = traffic.counts.tallies;
   const startNs = io.nowNs();
   let lastNs = startNs;
   let last = -1;

@@ -7,6 +7,8 @@ import { EndpointBook, INET } from '../wire/endpoint.ts';
 import {
   type GeneratorIo,
   type GeneratorReceiver,
+  PACKET_HEADROOM_BYTES,
+  PACKET_TAILROOM_BYTES,
   SEND_AREA_BYTES,
   SEND_FULL,
   SEND_OK,
@@ -18,6 +20,10 @@ const QUEUE_BYTES_MAX = 1_048_576;
 /** A timer fires up to a millisecond late: shorter waits turn the event loop instead. */
 const TIMER_NS_MIN = 2 * NS_PER_MS;
 
+const DATAGRAM_BYTES_MAX = 65_535;
+/** What arrives is copied here, one datagram at a time. */
+const RECEIVE_OFFSET = 2 * PACKET_HEADROOM_BYTES + SEND_AREA_BYTES;
+
 /** Prepares the generator's sockets, with `endpoints` rows in the endpoint book. */
 export function createPortableIo(endpoints: number): GeneratorIo {
   return new PortableIo(endpoints);
@@ -25,8 +31,8 @@ export function createPortableIo(endpoints: number): GeneratorIo {
 
 class PortableIo implements GeneratorIo {
   readonly kind = 'portable';
-  readonly sendOffset = 0;
-  readonly bytes: Uint8Array = new Uint8Array(SEND_AREA_BYTES);
+  readonly sendOffset = PACKET_HEADROOM_BYTES;
+  readonly bytes: Uint8Array = new Uint8Array(RECEIVE_OFFSET + DATAGRAM_BYTES_MAX + PACKET_TAILROOM_BYTES);
   readonly endpoints: EndpointBook;
   receiver: GeneratorReceiver = () => {};
   refusals = 0;
@@ -54,7 +60,9 @@ class PortableIo implements GeneratorIo {
       if (error.code === 'ECONNREFUSED') this.refusals++;
     });
     socket.on('message', (message) => {
-      this.receiver(number, message, 0, message.length, this.nowNs());
+      const receivedNs = this.nowNs();
+      this.bytes.set(message, RECEIVE_OFFSET);
+      this.receiver(number, this.bytes, RECEIVE_OFFSET, message.length, receivedNs);
       this.#wake?.();
     });
     return number;
@@ -91,6 +99,10 @@ class PortableIo implements GeneratorIo {
       const timer = setTimeout(end, Math.floor(waitNs / NS_PER_MS) - 1);
       if (wakeOnPacket) this.#wake = end;
     });
+  }
+
+  mediaCrypto(): undefined {
+    return undefined;
   }
 
   nowNs(): number {

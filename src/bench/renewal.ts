@@ -2,7 +2,7 @@
  * Keeps relays alive through a long run: permissions last 5 minutes, allocations and channels 10
  * (RFC 8656 §9, §12), so all are renewed well before, a few at a time so that it does not show.
  */
-import { RequestWindow } from './request-window.ts';
+import { RequestWindow, STUN_WAITS_MS } from './request-window.ts';
 import type { TurnClient, TurnOperation } from './turn-client.ts';
 
 const RENEW_MS = 200_000;
@@ -11,7 +11,7 @@ const OUTSTANDING_MAX = 4;
 
 export class Renewal {
   /** Answers of the server go here. */
-  readonly requests: RequestWindow;
+  readonly requests: RequestWindow<TurnOperation>;
   readonly #operations: readonly TurnOperation[];
   #next = 0;
   #nextMs: number;
@@ -27,6 +27,7 @@ export class Renewal {
     this.requests = new RequestWindow(clients, send, {
       outstandingMax: OUTSTANDING_MAX,
       operationsPerSecond,
+      waitsMs: STUN_WAITS_MS,
     });
     this.#operations = ['refresh', binding];
     this.#nextMs = nowMs + RENEW_MS;

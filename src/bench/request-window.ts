@@ -1,14 +1,37 @@
 /**
- * Runs one operation over many clients, a bounded number at a time, each request sent again until
- * it is answered: over UDP after 500 ms, then twice as long each time, seven times in all
- * (RFC 8489 §6.2.1).
+ * Runs one operation over many clients, a bounded number at a time, each request sent again until it
+ * is answered.
  */
-import type { TurnClient, TurnOperation } from './turn-client.ts';
 
-/** RFC 8489 §6.2.1: first timeout, number of transmissions, and the last wait in first timeouts. */
-const RTO_MS = 500;
-const TRANSMISSIONS_MAX = 7;
-const LAST_WAIT_RTOS = 16;
+/** What became of an operation when a message arrived. */
+export type RequestOutcome =
+  /** Not an answer to the request under way: nothing changed. */
+  | 'unrelated'
+  /** The operation goes on: {@link RequestClient.request} is a new request to send. */
+  | 'again'
+  | 'done'
+  /** {@link RequestClient.failure} says why. */
+  | 'failed';
+
+/** One side of a conversation with the server, without sockets or clocks. */
+export interface RequestClient<Operation> {
+  /** The request under way; the same bytes however often it is sent. */
+  readonly request: Uint8Array;
+  readonly failure: string;
+  /** Whether the operation makes sense: there is nothing to release where nothing was had. */
+  canBegin(operation: Operation): boolean;
+  begin(operation: Operation): void;
+  receive(bytes: Uint8Array, offset: number, length: number): RequestOutcome;
+  /** Ends the operation under way as failed. */
+  abandon(reason: string): void;
+}
+
+/**
+ * STUN over UDP (RFC 8489 §6.2.1): after 500 ms, then twice as long each time, seven times in all, and
+ * a last wait of 16 first ones.
+ */
+export const STUN_WAITS_MS: readonly number[] = [500, 1000, 2000, 4000, 8000, 16_000, 8000];
+
 /** How often outstanding requests are looked through for ones to send again. */
 const SCAN_INTERVAL_MS = 10;
 const FAILURES_KEPT = 5;
@@ -18,6 +41,8 @@ export interface RequestWindowOptions {
   readonly outstandingMax: number;
   /** Operations begun a second, or Infinity. */
   readonly operationsPerSecond: number;
+  /** How long to wait after each transmission of a request: as many transmissions as there are waits. */
+  readonly waitsMs: readonly number[];
 }
 
 /** Counts of one run of an operation over all clients. */
@@ -37,19 +62,19 @@ interface Outstanding {
   nextMs: number;
 }
 
-export class RequestWindow {
-  readonly #clients: readonly TurnClient[];
+export class RequestWindow<Operation> {
+  readonly #clients: readonly RequestClient<Operation>[];
   readonly #send: (client: number, request: Uint8Array) => void;
   readonly #options: RequestWindowOptions;
   readonly #outstanding = new Map<number, Outstanding>();
-  #operation: TurnOperation = 'allocate';
+  #operation: Operation | undefined;
   #only: ReadonlySet<number> | undefined;
   #next: number;
   #scannedMs = 0;
   #tally: RequestTally = emptyTally(0);
 
   constructor(
-    clients: readonly TurnClient[],
+    clients: readonly RequestClient<Operation>[],
     send: (client: number, request: Uint8Array) => void,
     options: RequestWindowOptions,
   ) {
@@ -69,7 +94,7 @@ export class RequestWindow {
   }
 
   /** Begins the operation over all clients, or `only` some; the one before must be over. */
-  begin(operation: TurnOperation, nowMs: number, only?: ReadonlySet<number>): void {
+  begin(operation: Operation, nowMs: number, only?: ReadonlySet<number>): void {
     this.#operation = operation;
     this.#only = only;
     this.#next = 0;
@@ -80,31 +105,32 @@ export class RequestWindow {
   /** Begins what the window and the rate allow, and sends again what is overdue. */
   step(nowMs: number): void {
     const allowed = this.#allowed(nowMs);
+    const operation = this.#operation as Operation;
     while (this.#next < allowed && this.#outstanding.size < this.#options.outstandingMax) {
       const client = this.#next++;
       if (this.#only && !this.#only.has(client)) continue;
-      // Nothing to refresh, bind or release without an allocation.
-      if (this.#operation !== 'allocate' && this.#client(client).relay < 0) continue;
-      this.#client(client).begin(this.#operation);
+      if (!this.#client(client).canBegin(operation)) continue;
+      this.#client(client).begin(operation);
       this.#transmit(client, nowMs);
     }
     if (nowMs - this.#scannedMs >= SCAN_INTERVAL_MS) this.#scan(nowMs);
     if (this.isOver && this.#tally.endedMs === 0) this.#tally.endedMs = nowMs;
   }
 
-  /** Hands a STUN message that arrived for a client to it. */
-  receive(client: number, bytes: Uint8Array, offset: number, length: number, nowMs: number): void {
-    if (!this.#outstanding.has(client)) return;
+  /** Hands a message that arrived for a client to it. */
+  receive(client: number, bytes: Uint8Array, offset: number, length: number, nowMs: number): RequestOutcome {
+    if (!this.#outstanding.has(client)) return 'unrelated';
     const outcome = this.#client(client).receive(bytes, offset, length);
-    if (outcome === 'unrelated') return;
+    if (outcome === 'unrelated') return outcome;
     if (outcome === 'again') {
       this.#transmit(client, nowMs);
-      return;
+      return outcome;
     }
     this.#outstanding.delete(client);
     if (outcome === 'done') this.#tally.done++;
     else this.#noteFailure(client);
     if (this.isOver) this.#tally.endedMs = nowMs;
+    return outcome;
   }
 
   /** Gives up what has not been begun; requests under way still end. */
@@ -112,8 +138,8 @@ export class RequestWindow {
     this.#next = this.#clients.length;
   }
 
-  #client(index: number): TurnClient {
-    return this.#clients[index] as TurnClient;
+  #client(index: number): RequestClient<Operation> {
+    return this.#clients[index] as RequestClient<Operation>;
   }
 
   /** How many operations may have begun by now. */
@@ -126,7 +152,7 @@ export class RequestWindow {
 
   /** First transmission of a new request. */
   #transmit(client: number, nowMs: number): void {
-    this.#outstanding.set(client, { client, transmissions: 1, nextMs: nowMs + RTO_MS });
+    this.#outstanding.set(client, { client, transmissions: 1, nextMs: nowMs + this.#waitMs(1) });
     this.#send(client, this.#client(client).request);
   }
 
@@ -134,19 +160,22 @@ export class RequestWindow {
     this.#scannedMs = nowMs;
     for (const entry of this.#outstanding.values()) {
       if (nowMs < entry.nextMs) continue;
-      if (entry.transmissions === TRANSMISSIONS_MAX) {
+      if (entry.transmissions === this.#options.waitsMs.length) {
         this.#outstanding.delete(entry.client);
-        this.#client(entry.client).abandon(`${this.#operation}: no answer`);
+        this.#client(entry.client).abandon('no answer');
         this.#noteFailure(entry.client);
         continue;
       }
       entry.transmissions++;
-      const waitRtos =
-        entry.transmissions === TRANSMISSIONS_MAX ? LAST_WAIT_RTOS : 2 ** (entry.transmissions - 1);
-      entry.nextMs = nowMs + RTO_MS * waitRtos;
+      entry.nextMs = nowMs + this.#waitMs(entry.transmissions);
       this.#tally.retransmissions++;
       this.#send(entry.client, this.#client(entry.client).request);
     }
+  }
+
+  /** After the n-th transmission, counted from 1. */
+  #waitMs(transmission: number): number {
+    return this.#options.waitsMs[transmission - 1] as number;
   }
 
   #noteFailure(client: number): void {

@@ -32,18 +32,9 @@ import {
   StunReader,
 } from '../wire/stun.ts';
 import { type Hmac, StunWriter, verifyIntegrity } from '../wire/stun-writer.ts';
+import type { RequestClient, RequestOutcome } from './request-window.ts';
 
 export type TurnOperation = 'allocate' | 'bindChannel' | 'permit' | 'refresh' | 'release';
-
-/** What became of an operation when a message arrived. */
-export type TurnOutcome =
-  /** Not an answer to the request under way: nothing changed. */
-  | 'unrelated'
-  /** The server wants credentials or a new nonce: {@link TurnClient.request} is a new request to send. */
-  | 'again'
-  | 'done'
-  /** {@link TurnClient.failure} says why. */
-  | 'failed';
 
 export interface TurnCredentials {
   readonly name: string;
@@ -103,7 +94,7 @@ export class TurnClientContext {
   }
 }
 
-export class TurnClient {
+export class TurnClient implements RequestClient<TurnOperation> {
   /** Row of the relayed transport address, or -1 without an allocation. */
   relay = -1;
   /** The request under way, or the last one; empty before the first. */
@@ -129,6 +120,11 @@ export class TurnClient {
     this.#channel = channel;
   }
 
+  /** Without an allocation there is nothing to refresh, bind or release. */
+  canBegin(operation: TurnOperation): boolean {
+    return operation === 'allocate' || this.relay >= 0;
+  }
+
   /** Begins an operation: {@link request} is what to send, and to send again until an outcome comes. */
   begin(operation: TurnOperation): void {
     this.#operation = operation;
@@ -138,14 +134,13 @@ export class TurnClient {
     this.#writeRequest();
   }
 
-  /** Gives the operation up. */
-  abandon(failure: string): void {
+  abandon(reason: string): void {
     this.#waiting = false;
-    this.failure = failure;
+    this.failure = `${this.#operation}: ${reason}`;
   }
 
   /** Reads a STUN message from the server. */
-  receive(bytes: Uint8Array, offset: number, length: number): TurnOutcome {
+  receive(bytes: Uint8Array, offset: number, length: number): RequestOutcome {
     const { reader } = this.#context;
     if (!this.#waiting || !this.#answers(bytes, offset)) return 'unrelated';
     if (reader.parse(bytes, offset, length) !== STUN_OK) return 'unrelated';
@@ -158,7 +153,7 @@ export class TurnClient {
     return this.#operation === 'allocate' ? this.#receiveAllocation() : 'done';
   }
 
-  #receiveAllocation(): TurnOutcome {
+  #receiveAllocation(): RequestOutcome {
     const { endpoints, reader } = this.#context;
     const value = reader.value(ATTR_XOR_RELAYED_ADDRESS);
     const row = value < 0 ? -1 : endpoints.acquire();
@@ -169,7 +164,7 @@ export class TurnClient {
     return 'done';
   }
 
-  #receiveError(): TurnOutcome {
+  #receiveError(): RequestOutcome {
     const { reader } = this.#context;
     const value = reader.value(ATTR_ERROR_CODE);
     const code = value < 0 ? 0 : (u8(reader.bytes, value + 2) & 0x07) * 100 + u8(reader.bytes, value + 3);
@@ -187,7 +182,7 @@ export class TurnClient {
     }
     this.failureCode = code;
     const phrase = reader.valueLength(ATTR_ERROR_CODE) > 4 ? reader.text(ATTR_ERROR_CODE)?.slice(4) : '';
-    return this.#fail(`${this.#operation}: error ${code}${phrase ? ` ${phrase}` : ''}`);
+    return this.#fail(`error ${code}${phrase ? ` ${phrase}` : ''}`);
   }
 
   /** Keeps realm and nonce of a 401 or 438; false if there is nothing to try again with. */
@@ -242,8 +237,8 @@ export class TurnClient {
     this.request = writer.bytes.slice(0, writer.length);
   }
 
-  #fail(failure: string): TurnOutcome {
-    this.abandon(failure);
+  #fail(reason: string): RequestOutcome {
+    this.abandon(reason);
     return 'failed';
   }
 }

@@ -6,33 +6,21 @@ import { formatEndpoint } from '../wire/address.ts';
 import { CHANNEL_NUMBER_MIN } from '../wire/channel-data.ts';
 import { drive, OVER } from './drive.ts';
 import type { GeneratorIo } from './generator-io.ts';
-import { type LoadMeasurement, type LoadProgress, runLoad } from './load-run.ts';
+import type { ServerSample } from './load-result.ts';
+import { LoadError, type LoadMeasurement, type RunProgress, runLoad } from './load-run.ts';
 import { Renewal } from './renewal.ts';
-import { type RequestTally, RequestWindow } from './request-window.ts';
-import { assembleResult, type ServerSample, type TurnLoadResult } from './result.ts';
+import { CONTROL_WAIT_NS, demandAll, runRequests } from './request-run.ts';
+import { type RequestTally, RequestWindow, STUN_WAITS_MS } from './request-window.ts';
 import { processCpuSeconds, processMemoryBytes } from './server-process.ts';
-import { type Flow, Traffic } from './traffic.ts';
 import { ALLOCATION_MISMATCH, TurnClient, TurnClientContext, type TurnOperation } from './turn-client.ts';
 import type { TurnLoadOptions } from './turn-load-options.ts';
-
-/** What is known while a run goes on, about once a second. */
-export type TurnLoadProgress =
-  | LoadProgress
-  | { readonly phase: 'allocating' | 'binding' | 'releasing'; readonly done: number; readonly of: number };
-
-/** Thrown when a run cannot go on: the server does not answer or refuses; the message is for the user. */
-export class TurnLoadError extends Error {
-  readonly code = 'BENCH_FAILED';
-}
+import { assembleResult, type TurnLoadResult } from './turn-result.ts';
+import { type Flow, Traffic } from './turn-traffic.ts';
 
 const NS_PER_MS = 1_000_000;
 const NS_PER_SECOND = 1_000_000_000;
-const PROGRESS_NS = NS_PER_SECOND;
 /** Giving relays back may not take longer than this; what is left expires at the server. */
 const RELEASE_NS_MAX = 5 * NS_PER_SECOND;
-const STOP_GRACE_NS = NS_PER_SECOND;
-/** Control phases look at their timers this often. */
-const CONTROL_WAIT_NS = 5 * NS_PER_MS;
 /** How often clients that meet an old allocation try another port. */
 const MISMATCH_ROUNDS_MAX = 5;
 const CHANNELS = 4096;
@@ -44,7 +32,7 @@ export class TurnLoad {
   readonly #io: GeneratorIo;
   readonly #options: TurnLoadOptions;
   readonly #isStopped: () => boolean;
-  readonly #progress: (progress: TurnLoadProgress) => void;
+  readonly #progress: (progress: RunProgress) => void;
   readonly #context: TurnClientContext;
   readonly #clients: TurnClient[] = [];
   readonly #clientSockets: number[] = [];
@@ -53,7 +41,7 @@ export class TurnLoad {
   readonly #flowOf: number[] = [];
   /** Row of the server's address. */
   #server = -1;
-  #requests: RequestWindow;
+  #requests: RequestWindow<TurnOperation>;
   #traffic: Traffic | undefined;
 
   /** `isStopped` is asked often and may come true at any time; the run then ends cleanly. */
@@ -61,7 +49,7 @@ export class TurnLoad {
     io: GeneratorIo,
     options: TurnLoadOptions,
     isStopped: () => boolean,
-    progress: (progress: TurnLoadProgress) => void,
+    progress: (progress: RunProgress) => void,
   ) {
     this.#io = io;
     this.#options = options;
@@ -74,7 +62,7 @@ export class TurnLoad {
     };
   }
 
-  /** @throws TurnLoadError if relays cannot be had; Error if sockets cannot be opened. */
+  /** @throws LoadError if relays cannot be had; Error if sockets cannot be opened. */
   async run(): Promise<TurnLoadResult> {
     const startedAt = new Date();
     await this.#openSockets();
@@ -164,35 +152,17 @@ export class TurnLoad {
   async #runOperation(
     operation: TurnOperation,
     phase: 'allocating' | 'binding' | 'releasing',
-    { nsMax = Number.POSITIVE_INFINITY, only }: { nsMax?: number; only?: ReadonlySet<number> } = {},
+    bounds: { nsMax?: number; only?: ReadonlySet<number> } = {},
   ): Promise<void> {
-    const requests = this.#requests;
-    const startNs = this.#io.nowNs();
-    let endNs = startNs + nsMax;
-    let reportedNs = startNs;
-    requests.begin(operation, startNs / NS_PER_MS, only);
-    await drive(this.#io, true, (nowNs) => {
-      if (operation !== 'release' && this.#isStopped()) {
-        requests.cancel();
-        // Answers under way are waited for, so that what they bring is given back.
-        endNs = Math.min(endNs, nowNs + STOP_GRACE_NS);
-      }
-      const isNew = operation === 'allocate' && requests.tally.done === 0;
-      if (isNew && this.#io.refusals > 0) throw this.#unreachable();
-      requests.step(nowNs / NS_PER_MS);
-      if (nowNs - reportedNs >= PROGRESS_NS) {
-        reportedNs = nowNs;
-        this.#progress({ phase, done: requests.tally.done, of: this.#clients.length });
-      }
-      return requests.isOver || nowNs > endNs ? OVER : CONTROL_WAIT_NS;
-    });
-  }
-
-  #unreachable(): TurnLoadError {
     const { serverAddress, serverPort } = this.#options;
-    return new TurnLoadError(
-      `nothing listens at ${formatEndpoint(serverAddress, serverPort)} (port unreachable)`,
-    );
+    await runRequests(this.#io, this.#requests, operation, {
+      phase,
+      of: this.#clients.length,
+      isStopped: operation === 'release' ? () => false : this.#isStopped,
+      progress: this.#progress,
+      ...(operation === 'allocate' ? { unproven: formatEndpoint(serverAddress, serverPort) } : {}),
+      ...bounds,
+    });
   }
 
   async #bind(): Promise<Readonly<RequestTally>> {
@@ -256,11 +226,12 @@ export class TurnLoad {
     this.#io.send(this.#clientSockets[client] as number, sendOffset, request.length, -1);
   }
 
-  #newRequests(operationsPerSecond: number): RequestWindow {
+  #newRequests(operationsPerSecond: number): RequestWindow<TurnOperation> {
     const { outstandingMax } = this.#options;
     return new RequestWindow(this.#clients, (client, request) => this.#sendRequest(client, request), {
       outstandingMax,
       operationsPerSecond,
+      waitsMs: STUN_WAITS_MS,
     });
   }
 
@@ -280,16 +251,9 @@ export class TurnLoad {
 
   #row(address: string, port: number): number {
     const row = this.#io.endpoints.acquire();
-    if (!this.#io.endpoints.setText(row, address, port))
-      throw new TurnLoadError(`not an IP address: ${address}`);
+    if (!this.#io.endpoints.setText(row, address, port)) throw new LoadError(`not an IP address: ${address}`);
     return row;
   }
-}
-
-/** @throws TurnLoadError if an operation failed for some client. */
-function demandAll(what: string, { done, failed, failures }: Readonly<RequestTally>): void {
-  if (failed === 0) return;
-  throw new TurnLoadError(`${done} of ${done + failed} ${what} succeeded; ${failures[0] ?? ''}`);
 }
 
 /** Every allocation has channel numbers of its own (RFC 8656 §12); different ones show mix-ups. */

@@ -73,8 +73,11 @@ function buildProgram(output: CliOutput, ended: (exitCode: number) => void): Com
 
 async function addBenchCommands(program: Command): Promise<void> {
   const bench = program.commands.find((command) => command.name() === 'bench');
+  const { registerBenchB2bua } = await import('./bench-b2bua.ts');
   const { registerBenchTurn } = await import('./bench-turn.ts');
-  if (bench) registerBenchTurn(bench);
+  if (!bench) return;
+  registerBenchTurn(bench);
+  registerBenchB2bua(bench);
 }
 
 /** Prints what ended a command and tells the exit code for it. */

@@ -148,17 +148,35 @@ export interface TurnLimitsConfig {
 }
 
 export interface B2buaConfig {
+  /** False: no B2BUA on this node: `ng` is not heard, there are no calls. */
+  readonly services: boolean;
   /** Where the `ng` protocol is heard, UDP. */
   readonly ng: SocketAddress;
   /** CIDRs that may speak `ng`. */
   readonly ngAllow: readonly string[];
   /** UDP ports of media legs. */
   readonly mediaPorts: PortRange;
-  /** A call without media for so long is ended. */
+  /** A call without media for so long is ended; not while all its lines are on hold. */
   readonly mediaTimeoutSeconds: number;
-  readonly limits: { readonly calls: number };
+  /**
+   * An offer without an answer for so long is given up; null: after three times {@link mediaTimeoutSeconds}.
+   * A callee may ring for three minutes and more (timer C, RFC 3261 §16.6).
+   */
+  readonly offerTimeoutSeconds: number | null;
+  /** A call is ended when all its lines have been on hold for so long. */
+  readonly holdTimeoutSeconds: number;
+  /** How long after an offer or answer the address of an unencrypted stream may still be learned from its packets. */
+  readonly latchSeconds: number;
+  readonly limits: B2buaLimitsConfig;
   /** Empty: one zone named `default` on the default address. */
   readonly zones: readonly ZoneConfig[];
+}
+
+export interface B2buaLimitsConfig {
+  /** Calls on the node. */
+  readonly calls: number;
+  /** UDP ports of one call, all its legs together. */
+  readonly portsPerCall: number;
 }
 
 export interface ZoneConfig {
@@ -167,15 +185,24 @@ export interface ZoneConfig {
   readonly kind: 'traversal' | 'neighbor';
   /** Address of this zone's media; null: the default address. */
   readonly address: string | null;
+  /** Static NAT: written into SDP in place of {@link address}; null: the address itself. */
+  readonly externalAddress: string | null;
   readonly signalling: 'tls' | 'tcp' | 'udp';
   readonly mediaEncryption: 'force' | 'off' | 'bestEffort' | 'auto';
   readonly aesGcm: boolean;
   /** Whether the B2BUA itself is the ICE peer of this leg; passthrough takes precedence. */
   readonly ice: boolean;
   readonly icePassthrough: boolean;
+  /** True: BFCP lines are refused (a disabled TCP/BFCP) instead of forwarded. */
+  readonly bfcpFilter: boolean;
+  /** True: iX lines are refused (a disabled RTP/AVP) instead of forwarded. */
+  readonly ixFilter: boolean;
   /** `relay`: packets pass untouched (an edge node). */
   readonly media: 'terminate' | 'relay';
-  /** RTP and RTCP of all calls on two ports; null: a pair of ports a stream. */
+  /**
+   * Pairs of ports that all calls share, RTP on the even and RTCP on the odd ones; null: a pair of ports a
+   * stream.
+   */
   readonly multiplexedPorts: PortRange | null;
 }
 

@@ -1,7 +1,7 @@
 /** What must hold between settings that are each right on their own, and what is right but deserves a warning. */
 
 import { formatEndpoint } from '../wire/address.ts';
-import type { Config } from './config.ts';
+import type { Config, ZoneConfig } from './config.ts';
 import { problemLine } from './messages.ts';
 import { type PortConflict, portConflicts } from './ports.ts';
 import { isLoopback, isUnspecified, sameFamily } from './rules.ts';
@@ -36,6 +36,7 @@ export function crossCheckLines(config: Config, b2buaWritten: boolean): string[]
       'name',
       config.b2bua.zones.map(({ name }) => name),
     ),
+    ...config.b2bua.zones.flatMap((zone, i) => zoneLines(`b2bua.zones[${i}]`, zone)),
     ...peerLines(config.node),
     ...portConflicts(config, { b2bua: b2buaWritten }).map(conflictLine),
     ...tokenLines(config.admin),
@@ -68,7 +69,7 @@ export function configWarnings(config: Config): string[] {
 /** What a configuration sets that this version checks but does not serve yet: nobody should wait for it in vain. */
 function unusedLines({ b2bua, metrics, node }: Config): string[] {
   const unused = [
-    b2bua.zones.length > 0 ? 'b2bua.zones' : undefined,
+    ...b2bua.zones.map((zone, i) => (zone.icePassthrough ? `b2bua.zones[${i}].icePassthrough` : undefined)),
     metrics.collectd ? 'metrics.collectd' : undefined,
     node.peers.length > 0 ? 'node.peers' : undefined,
   ].filter((key) => key !== undefined);
@@ -115,6 +116,27 @@ function addressLines(turn: Config['turn']): string[] {
       (other) => other === address || (isUnspecified(other) && sameFamily(other, address)),
     );
     if (!used) lines.push(`${key}: the key must be one of ${setting}`);
+  }
+  return lines;
+}
+
+function zoneLines(
+  key: string,
+  { address, externalAddress, ice, media, multiplexedPorts }: ZoneConfig,
+): string[] {
+  const lines: string[] = [];
+  const refuse = (setting: string, rule: string, value: unknown): void => {
+    lines.push(problemLine(`${key}.${setting}`, rule, value));
+  };
+  if (externalAddress !== null && address === null) {
+    refuse('externalAddress', `needs ${key}.address, which it stands for`, externalAddress);
+  } else if (externalAddress !== null && address !== null && !sameFamily(address, externalAddress)) {
+    refuse('externalAddress', `must be an address of the same family as ${key}.address`, externalAddress);
+  }
+  // What passes untouched is between the endpoints, their checks too.
+  if (ice && media === 'relay') refuse('ice', 'must be false where media is relay', ice);
+  if (multiplexedPorts && (multiplexedPorts[0] % 2 !== 0 || multiplexedPorts[1] % 2 !== 1)) {
+    refuse('multiplexedPorts', 'must be pairs of ports: the first even, the last odd', multiplexedPorts);
   }
   return lines;
 }

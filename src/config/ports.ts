@@ -75,6 +75,7 @@ function turnClaims(turn: Config['turn']): PortClaim[] {
 }
 
 function b2buaClaims(b2bua: Config['b2bua']): PortClaim[] {
+  if (!b2bua.services) return [];
   const ng = onePort('b2bua.ng', b2bua.ng, 'UDP', [b2bua.ng.address], b2bua.ng.port);
   const zoneAddresses = b2bua.zones.map((zone) => zone.address);
   // A zone without an address uses the default one, which only the running node knows: take all.

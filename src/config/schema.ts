@@ -105,21 +105,31 @@ const zoneSchema = mapping({
   name: label(),
   kind: oneOf('traversal', 'neighbor').default('neighbor'),
   address: specificAddress().nullable().default(null),
+  externalAddress: specificAddress().nullable().default(null),
   signalling: oneOf('tls', 'tcp', 'udp').default('tls'),
   mediaEncryption: oneOf('force', 'off', 'bestEffort', 'auto').default('auto'),
   aesGcm: flag().default(false),
   ice: flag().default(false),
   icePassthrough: flag().default(false),
+  bfcpFilter: flag().default(false),
+  ixFilter: flag().default(false),
   media: oneOf('terminate', 'relay').default('terminate'),
   multiplexedPorts: portRange(1024, 65_535, 'distinct').nullable().default(null),
 });
 
 const b2buaSchema = section({
+  services: flag().default(true),
   ng: socketAddress(1).default({ address: '127.0.0.1', port: 2223 }),
   ngAllow: listOf(cidr(), 'CIDRs').default(['127.0.0.0/8', '::1/128']),
   mediaPorts: portRange(1024, 65_535, 'distinct').default([36_000, 59_999]),
   mediaTimeoutSeconds: integer(1, 86_400).default(60),
-  limits: section({ calls: integer(1, 1_000_000).default(2000) }),
+  offerTimeoutSeconds: integer(1, 86_400).nullable().default(null),
+  holdTimeoutSeconds: integer(1, 86_400).default(3600),
+  latchSeconds: integer(1, 60).default(5),
+  limits: section({
+    calls: integer(1, 1_000_000).default(2000),
+    portsPerCall: integer(2, 1024).default(48),
+  }),
   zones: listOf(zoneSchema, 'zones ({ id, name, … })').default([]),
 });
 

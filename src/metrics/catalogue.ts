@@ -82,6 +82,21 @@ const STREAMS_CLOSED = counter(
   'reason',
 );
 
+const CALLS = gauge('causeway_b2bua_calls', 'Calls that exist now');
+const MEDIA_PORTS = gauge('causeway_b2bua_media_ports', 'Media ports of calls in use now');
+const CALLS_CREATED = counter('causeway_b2bua_calls_created_total', 'Calls created');
+const CALLS_ENDED = counter('causeway_b2bua_calls_ended_total', 'Calls ended, by reason', 'reason');
+const NG_COMMANDS = counter('causeway_ng_commands_total', 'Commands about calls, by name', 'command');
+const NG_ERRORS = counter(
+  'causeway_ng_errors_total',
+  'Commands about calls that were answered with an error',
+);
+const MEDIA_PACKETS = counter('causeway_b2bua_packets_total', 'Packets forwarded from leg to leg', 'kind');
+const MEDIA_BYTES = counter('causeway_b2bua_bytes_total', 'Bytes forwarded from leg to leg', 'kind');
+const LATCHED = counter('causeway_b2bua_latched_total', 'Remote addresses learned from packets');
+const ICE_CHECKS = counter('causeway_b2bua_ice_checks_total', 'Connectivity checks, by outcome', 'outcome');
+const MEDIA_ICMP = counter('causeway_b2bua_icmp_errors_total', 'ICMP errors met by media');
+
 /** Every metric that counters feed, in the order of `/metrics`. */
 export const COUNTER_METRICS: readonly MetricDefinition[] = [
   ALLOCATIONS,
@@ -98,6 +113,17 @@ export const COUNTER_METRICS: readonly MetricDefinition[] = [
   REPEATED,
   AUTH_FAILURES,
   DROPS,
+  CALLS,
+  MEDIA_PORTS,
+  CALLS_CREATED,
+  CALLS_ENDED,
+  NG_COMMANDS,
+  NG_ERRORS,
+  MEDIA_PACKETS,
+  MEDIA_BYTES,
+  LATCHED,
+  ICE_CHECKS,
+  MEDIA_ICMP,
   ENGINE_PACKETS,
   ENGINE_BYTES,
   ENGINE_BATCHES,
@@ -125,6 +151,25 @@ const BY_NAME: Readonly<Record<string, Series>> = {
   icmpIndications: { metric: ICMP, labels: {} },
   responseSuccess: { metric: RESPONSES, labels: { code: 'success' } },
   responseRepeated: { metric: REPEATED, labels: {} },
+  calls: { metric: CALLS, labels: {} },
+  mediaPorts: { metric: MEDIA_PORTS, labels: {} },
+  callsCreated: { metric: CALLS_CREATED, labels: {} },
+  ngOffers: { metric: NG_COMMANDS, labels: { command: 'offer' } },
+  ngAnswers: { metric: NG_COMMANDS, labels: { command: 'answer' } },
+  ngDeletes: { metric: NG_COMMANDS, labels: { command: 'delete' } },
+  ngOtherCommands: { metric: NG_COMMANDS, labels: { command: 'other' } },
+  ngErrors: { metric: NG_ERRORS, labels: {} },
+  rtpPackets: { metric: MEDIA_PACKETS, labels: { kind: 'rtp' } },
+  rtcpPackets: { metric: MEDIA_PACKETS, labels: { kind: 'rtcp' } },
+  opaquePackets: { metric: MEDIA_PACKETS, labels: { kind: 'opaque' } },
+  rtpBytes: { metric: MEDIA_BYTES, labels: { kind: 'rtp' } },
+  rtcpBytes: { metric: MEDIA_BYTES, labels: { kind: 'rtcp' } },
+  opaqueBytes: { metric: MEDIA_BYTES, labels: { kind: 'opaque' } },
+  latched: { metric: LATCHED, labels: {} },
+  iceChecks: { metric: ICE_CHECKS, labels: { outcome: 'answered' } },
+  iceNominations: { metric: ICE_CHECKS, labels: { outcome: 'nominated' } },
+  iceRefusals: { metric: ICE_CHECKS, labels: { outcome: 'refused' } },
+  mediaIcmpErrors: { metric: MEDIA_ICMP, labels: {} },
   packetsReceived: { metric: ENGINE_PACKETS, labels: RECEIVED },
   packetsSent: { metric: ENGINE_PACKETS, labels: SENT },
   bytesReceived: { metric: ENGINE_BYTES, labels: RECEIVED },
@@ -140,6 +185,7 @@ const BY_PREFIX: readonly (readonly [prefix: string, metric: MetricDefinition, l
   ['auth', AUTH_FAILURES, 'reason'],
   ['request', REQUESTS, 'method'],
   ['allocations', ALLOCATIONS_ENDED, 'reason'],
+  ['calls', CALLS_ENDED, 'reason'],
   ['streams', STREAMS_CLOSED, 'reason'],
 ];
 

@@ -5,10 +5,21 @@ import type { CounterBlock } from './counters.ts';
 export interface PrometheusSource {
   /** The counters of all workers as they are now. A worker's label must not change while it lives. */
   counters(): readonly CounterBlock[];
+  /** Traffic of each zone of the B2BUA. */
+  links(): readonly LinkCounters[];
   workers(): number;
   /** Name of the engine in use. */
   engine(): string;
   readonly version: string;
+}
+
+/** Totals of one zone's link. */
+export interface LinkCounters {
+  readonly name: string;
+  readonly packetsReceived: number;
+  readonly bytesReceived: number;
+  readonly packetsSent: number;
+  readonly bytesSent: number;
 }
 
 /** `/metrics`: everything is read when it is asked for, from the counters the workers count in. */
@@ -20,6 +31,14 @@ export class PrometheusMetrics {
   constructor(source: PrometheusSource) {
     this.#source = source;
     for (const definition of COUNTER_METRICS) this.#registerCounterMetric(definition);
+    this.#registerLinks('causeway_link_packets_total', 'Packets over the link of a zone', (link) => ({
+      received: link.packetsReceived,
+      sent: link.packetsSent,
+    }));
+    this.#registerLinks('causeway_link_bytes_total', 'Bytes over the link of a zone', (link) => ({
+      received: link.bytesReceived,
+      sent: link.bytesSent,
+    }));
     this.#registerGauge('causeway_workers', 'Worker threads that move media', [], () => ({
       labels: {},
       value: source.workers(),
@@ -68,6 +87,28 @@ export class PrometheusMetrics {
         },
       });
     }
+  }
+
+  #registerLinks(
+    name: string,
+    help: string,
+    read: (link: LinkCounters) => { readonly received: number; readonly sent: number },
+  ): void {
+    const { links } = this.#source;
+    new Counter({
+      name,
+      help,
+      labelNames: ['zone', 'direction'],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const link of links()) {
+          const { received, sent } = read(link);
+          this.inc({ zone: link.name, direction: 'received' }, received);
+          this.inc({ zone: link.name, direction: 'sent' }, sent);
+        }
+      },
+    });
   }
 
   #registerGauge(name: string, help: string, labelNames: string[], read: () => LabelledValue): void {

@@ -13,6 +13,7 @@ import {
   RESERVED_SLOT_BYTES,
 } from '../wire/datagram-io.ts';
 import { ENDPOINT_BYTES, ENDPOINT_WORDS, EndpointBook, INET, INET6 } from '../wire/endpoint.ts';
+import type { MediaCrypto } from '../wire/media-crypto.ts';
 import { Pacer } from './batch-pacer.ts';
 import { BatchReader } from './batch-reader.ts';
 import { QUEUED_PACKETS_MAX, SendQueue } from './batch-send-queue.ts';
@@ -27,7 +28,14 @@ import {
   STREAM_AREA_OFFSET,
 } from './batch-slab.ts';
 import { BatchSockets, LISTENER, RELAY } from './batch-sockets.ts';
-import { type DriveMode, ENGINE, type Engine, type EngineOptions, type SocketBuffers } from './engine.ts';
+import {
+  type DriveMode,
+  ENGINE,
+  type Engine,
+  type EngineOptions,
+  EngineUnavailableError,
+  type SocketBuffers,
+} from './engine.ts';
 import { DATAGRAM_SOCKETS_MEMORY_BYTES, DatagramSockets } from './linux/datagram-sockets.ts';
 import {
   ERROR_QUEUE_EMPTY,
@@ -35,9 +43,10 @@ import {
   ERROR_QUEUE_MEMORY_BYTES,
   ErrorQueue,
 } from './linux/error-queue.ts';
-import { loadNative, type Watch } from './linux/libc.ts';
+import { loadNative, type Native, type Watch } from './linux/libc.ts';
 import { MACHINE_MEMORY_BYTES, Machine } from './linux/machine.ts';
 import { Memory } from './linux/memory.ts';
+import { createOpenSslCrypto, OPENSSL_MEMORY_BYTES } from './linux/openssl.ts';
 import { POLLER_MEMORY_BYTES, Poller, WAKE_MARK } from './linux/poller.ts';
 import { ReceiveRing, receiveRingMemoryBytes } from './linux/receive-ring.ts';
 import { SendRing, sendRingMemoryBytes } from './linux/send-ring.ts';
@@ -58,7 +67,8 @@ const STRUCTURES_BYTES: number =
   POLLER_MEMORY_BYTES +
   ERROR_QUEUE_MEMORY_BYTES +
   DATAGRAM_SOCKETS_MEMORY_BYTES +
-  MACHINE_MEMORY_BYTES;
+  MACHINE_MEMORY_BYTES +
+  OPENSSL_MEMORY_BYTES;
 
 /** What the batch engine tells beyond {@link Engine}. */
 export interface BatchEngine extends Engine {
@@ -87,6 +97,7 @@ class LinuxEngine implements BatchEngine {
   readonly descriptorLimit: number;
 
   readonly #options: EngineOptions;
+  readonly #native: Native;
   readonly #counters: Float64Array;
   readonly #memory: Memory;
   readonly #slabOffset: number;
@@ -115,6 +126,7 @@ class LinuxEngine implements BatchEngine {
     const rows = SCRATCH_ROWS + options.endpoints;
     const bookBytes = rows * ENDPOINT_BYTES;
     this.#options = options;
+    this.#native = native;
     this.#counters = options.counters;
     this.#pacer = new Pacer(options.pauseMicrosecondsMax);
     const memory = new Memory(native, bookBytes + SLAB_BYTES + STRUCTURES_BYTES);
@@ -153,6 +165,15 @@ class LinuxEngine implements BatchEngine {
 
   get segmentationRefusal(): number {
     return this.#queue.mergeRefusal;
+  }
+
+  mediaCrypto(): MediaCrypto | string {
+    try {
+      return createOpenSslCrypto(this.#native, this.#memory, this.#slabOffset, SLAB_BYTES);
+    } catch (error) {
+      if (error instanceof EngineUnavailableError) return error.message;
+      throw error;
+    }
   }
 
   now(): number {

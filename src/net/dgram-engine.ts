@@ -200,6 +200,10 @@ class DgramEngine implements Engine {
     return false;
   }
 
+  mediaCrypto(): string {
+    return 'the dgram engine has no memory that native code can work on';
+  }
+
   localEndpoint(socket: number, row: number): void {
     const entry = this.#sockets[socket];
     if (!entry) return;

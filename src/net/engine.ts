@@ -6,6 +6,7 @@
  */
 import { indexed } from '../wire/counters.ts';
 import type { DatagramIo, DatagramReceiver } from '../wire/datagram-io.ts';
+import type { MediaCrypto } from '../wire/media-crypto.ts';
 
 export const ENGINE_COUNTER_NAMES = [
   'packetsReceived',
@@ -74,6 +75,11 @@ export interface Engine extends DatagramIo {
   readonly driveModes: readonly DriveMode[];
   /** An eventfd: 8 bytes written to it make a blocked engine call `onWake`; -1 where there is none. */
   readonly wakeDescriptor: number;
+  /**
+   * Ciphers over the slab that are faster than what any thread can have from `node:crypto`, or why there are
+   * none, in one line.
+   */
+  mediaCrypto(): MediaCrypto | string;
   /** Where the {@link STREAM_AREA_BYTES} begin in the slab; the engine itself never touches them. */
   readonly streamAreaOffset: number;
 

@@ -7,6 +7,11 @@
  */
 import { randomBytes, randomInt } from 'node:crypto';
 import { availableParallelism, networkInterfaces } from 'node:os';
+import type { LinkTotals } from '../admin/call-status.ts';
+import { ZONE, ZONE_COUNTERS } from '../b2bua/counters.ts';
+import type { CallReport } from '../b2bua/inspect.ts';
+import type { B2buaSettings } from '../b2bua/settings.ts';
+import { B2buaSharedState } from '../b2bua/shared-state.ts';
 import type { Config } from '../config/config.ts';
 import type { TlsFiles } from '../config/files.ts';
 import type { CounterBlock } from '../metrics/counters.ts';
@@ -15,9 +20,10 @@ import { assertUdpPortFree } from '../net/udp-port.ts';
 import type { AllocationReport } from '../turn/inspect.ts';
 import type { TurnCredential, TurnSettings } from '../turn/settings.ts';
 import { TurnSharedState } from '../turn/shared-state.ts';
+import { callWorkers, resolveB2buaSettings } from './b2bua-settings.ts';
 import { resolveTurnSettings } from './turn-settings.ts';
 import { WORKER_COUNTER_NAMES, type WorkerEvent, WorkerHandle } from './worker-handle.ts';
-import type { OpenedListener, WorkerSetup } from './worker-messages.ts';
+import type { B2buaPart, OpenedListener, TurnPart, WorkerSetup } from './worker-messages.ts';
 
 export interface MediaPlaneOptions {
   readonly config: Config;
@@ -39,55 +45,59 @@ export interface MediaPlaneReport {
 }
 
 export class MediaPlane {
-  readonly settings: TurnSettings;
+  /** Undefined: this node has no TURN server. */
+  readonly turn: TurnSettings | undefined;
+  /** As the first worker with calls has them; undefined: this node has no B2BUA. */
+  readonly b2bua: B2buaSettings | undefined;
   readonly engine: EngineChoice['kind'];
   readonly workers: readonly WorkerHandle[];
+  /** Secret seed of hash tables, and of which call goes to which worker. */
+  readonly hashSeed: number;
 
-  private constructor(
-    settings: TurnSettings,
-    engine: EngineChoice['kind'],
-    workers: readonly WorkerHandle[],
-  ) {
-    this.settings = settings;
-    this.engine = engine;
-    this.workers = workers;
+  private constructor(parts: Pick<MediaPlane, 'turn' | 'b2bua' | 'engine' | 'workers' | 'hashSeed'>) {
+    this.turn = parts.turn;
+    this.b2bua = parts.b2bua;
+    this.engine = parts.engine;
+    this.workers = parts.workers;
+    this.hashSeed = parts.hashSeed;
   }
 
   /** Starts the workers one after the other; if one fails, ends those that run and rejects with its reason. */
   static async start(options: MediaPlaneOptions): Promise<MediaPlane> {
-    const { config } = options;
-    const settings = resolveTurnSettings(config, options.configName, networkInterfaces(), randomBytes(32));
-    for (const { protocol, address, port } of settings.listeners) {
+    const { config, configName, engine } = options;
+    const turn = config.turn.services
+      ? resolveTurnSettings(config, configName, networkInterfaces(), randomBytes(32))
+      : undefined;
+    for (const { protocol, address, port } of turn?.listeners ?? []) {
       if (protocol === 'udp') await assertUdpPortFree(address, port);
     }
-    const common: Omit<WorkerSetup, 'index' | 'hears' | 'counters'> = {
-      engine: options.engine,
-      turn: settings,
-      turnShared: new SharedArrayBuffer(TurnSharedState.bytes(settings)),
-      hashSeed: randomInt(2 ** 32),
-      credentials: options.credentials,
-      listenerBufferBytes: config.node.limits.listenerBufferBytes,
-      relayBufferBytes: config.node.limits.relayBufferBytes,
-      pauseMicrosecondsMax: config.node.limits.pauseMicrosecondsMax,
-      streams: {
-        connections: config.turn.limits.streams,
-        connectionsPerAddress: config.turn.limits.streamsPerAddress,
-        halfOpenHandshakes: config.turn.limits.halfOpenHandshakes,
-      },
-      tls: options.tls && { certificate: options.tls.certificate, key: options.tls.key },
-      reportsAllocations: options.reportsAllocations,
-    };
+    const hashSeed = randomInt(2 ** 32);
+    const turnPart = turn && turnPartOf(options, turn);
+    const b2buaParts = b2buaPartsOf(options);
     const workers: WorkerHandle[] = [];
     try {
-      for (const [index, hears] of parts(options.engine, config, settings).entries()) {
-        workers.push(await WorkerHandle.start({ ...common, index, hears }, options.onEvent));
+      for (const [index, hears] of threadsOf(options, turn).entries()) {
+        const setup = {
+          ...{ index, engine, hears, hashSeed },
+          listenerBufferBytes: config.node.limits.listenerBufferBytes,
+          relayBufferBytes: config.node.limits.relayBufferBytes,
+          pauseMicrosecondsMax: config.node.limits.pauseMicrosecondsMax,
+          turn: turnPart,
+          b2bua: hears === 'streams' ? undefined : b2buaParts[index],
+        };
+        workers.push(await WorkerHandle.start(setup, options.onEvent));
       }
     } catch (error) {
       await Promise.all(workers.map((worker) => worker.stop()));
       throw error;
     }
     for (const worker of workers) worker.onDeath((error) => options.onDeath(worker.index, error));
-    return new MediaPlane(settings, options.engine, workers);
+    return new MediaPlane({ turn, b2bua: b2buaParts[0]?.settings, engine, workers, hashSeed });
+  }
+
+  /** The workers that may have calls. */
+  get callWorkers(): readonly WorkerHandle[] {
+    return this.workers.filter(({ hasCalls }) => hasCalls);
   }
 
   /** What came of a listener of the settings; where several workers share it, at the first of them. */
@@ -101,6 +111,44 @@ export class MediaPlane {
       names: WORKER_COUNTER_NAMES,
       values: counters,
     }));
+  }
+
+  /** Traffic of each zone of the B2BUA since the start, all workers together. */
+  links(): LinkTotals[] {
+    return (this.b2bua?.zones ?? []).map(({ id, name }, zone) => {
+      const total = (column: number): number =>
+        this.callWorkers.reduce(
+          (sum, { zoneCounters }) => sum + (zoneCounters[zone * ZONE_COUNTERS + column] ?? 0),
+          0,
+        );
+      return {
+        id,
+        name,
+        packetsReceived: total(ZONE.packetsReceived),
+        bytesReceived: total(ZONE.bytesReceived),
+        packetsSent: total(ZONE.packetsSent),
+        bytesSent: total(ZONE.bytesSent),
+      };
+    });
+  }
+
+  async calls(callsMax: number): Promise<CallReport[]> {
+    const reports = await Promise.all(
+      this.callWorkers.map((worker) => worker.ask({ command: 'calls', callsMax })),
+    );
+    return reports.flat().slice(0, callsMax);
+  }
+
+  async call(id: string): Promise<CallReport | undefined> {
+    const reports = await Promise.all(this.callWorkers.map((worker) => worker.ask({ command: 'call', id })));
+    return reports.find((report) => report !== null) ?? undefined;
+  }
+
+  /** Why packets are not encrypted the fast way, one line; null: they are. */
+  get slowCryptoReason(): string | null {
+    return (
+      this.callWorkers.find(({ slowCryptoReason }) => slowCryptoReason !== null)?.slowCryptoReason ?? null
+    );
   }
 
   async report(allocationsMax: number): Promise<MediaPlaneReport> {
@@ -148,18 +196,47 @@ export class MediaPlane {
   }
 }
 
-/** What each worker hears. */
-function parts(
-  engine: EngineChoice['kind'],
-  config: Config,
+function turnPartOf(
+  { config, credentials, tls, reportsAllocations }: MediaPlaneOptions,
   settings: TurnSettings,
+): TurnPart {
+  const { streams, streamsPerAddress, halfOpenHandshakes } = config.turn.limits;
+  return {
+    settings,
+    shared: new SharedArrayBuffer(TurnSharedState.bytes(settings)),
+    credentials,
+    streams: { connections: streams, connectionsPerAddress: streamsPerAddress, halfOpenHandshakes },
+    tls: tls && { certificate: tls.certificate, key: tls.key },
+    reportsAllocations,
+  };
+}
+
+/** One for each worker that may have calls; they differ in the multiplexed ports they hear. */
+function b2buaPartsOf({ config, configName, engine }: MediaPlaneOptions): B2buaPart[] {
+  if (!config.b2bua.services) return [];
+  const count = callWorkers(config, engine === 'dgram' ? 1 : datagramThreads(config));
+  const settings = Array.from({ length: count }, (_, worker) =>
+    resolveB2buaSettings(config, configName, networkInterfaces(), worker),
+  );
+  const shared = new SharedArrayBuffer(B2buaSharedState.bytes(settings[0] as B2buaSettings));
+  return settings.map((of) => ({ settings: of, shared }));
+}
+
+/** What each worker hears. */
+function threadsOf(
+  { config, engine }: MediaPlaneOptions,
+  turn: TurnSettings | undefined,
 ): readonly WorkerSetup['hears'][] {
-  const hearsStreams = settings.listeners.some(({ protocol }) => protocol !== 'udp');
-  const hearsDatagrams = settings.listeners.some(({ protocol }) => protocol === 'udp');
+  const listeners = turn?.listeners ?? [];
+  const hearsStreams = listeners.some(({ protocol }) => protocol !== 'udp');
+  const hearsDatagrams = config.b2bua.services || listeners.some(({ protocol }) => protocol === 'udp');
   if (engine === 'dgram') return ['both'];
-  const threads = config.node.workers === 'auto' ? availableParallelism() : config.node.workers;
   return [
-    ...(hearsDatagrams ? new Array<'datagrams'>(threads).fill('datagrams') : []),
+    ...(hearsDatagrams ? new Array<'datagrams'>(datagramThreads(config)).fill('datagrams') : []),
     ...(hearsStreams ? (['streams'] as const) : []),
   ];
+}
+
+function datagramThreads({ node }: Config): number {
+  return node.workers === 'auto' ? availableParallelism() : node.workers;
 }

@@ -1,5 +1,6 @@
 /** What the admin server may ask of a node, answered from the media plane and the credential store. */
 import type { Logger } from 'pino';
+import type { CallStatus, CallsStatus, LinkTotals } from '../admin/call-status.ts';
 import type {
   AdminSource,
   CredentialAdmin,
@@ -8,36 +9,47 @@ import type {
   TurnRelayStatus,
   TurnStatus,
 } from '../admin/source.ts';
+import type { CallReport } from '../b2bua/inspect.ts';
+import type { NgDictionary } from '../b2bua/ng-request.ts';
 import type { Config } from '../config/config.ts';
 import { countersByReason, sumCounters } from '../metrics/counters.ts';
 import { PrometheusMetrics } from '../metrics/prometheus.ts';
 import type { AllocationReport } from '../turn/inspect.ts';
 import type { CredentialStore } from './credential-store.ts';
 import type { MediaPlane } from './media-plane.ts';
+import type { NgRouter } from './ng-router.ts';
 import { packageVersion } from './version.ts';
+
+export interface NodeAdminParts {
+  readonly config: Config;
+  readonly engine: string;
+  /** Undefined: this node moves no media. */
+  readonly media: MediaPlane | undefined;
+  /** Undefined: it has no B2BUA. */
+  readonly router: NgRouter | undefined;
+  readonly store: CredentialStore;
+  readonly log: Logger;
+}
 
 export class NodeAdmin implements AdminSource {
   readonly credentials: CredentialAdmin;
   readonly #config: Config;
   readonly #engine: string;
   readonly #media: MediaPlane | undefined;
+  readonly #router: NgRouter | undefined;
   readonly #metrics: PrometheusMetrics;
   readonly #version = packageVersion();
   readonly #startedMs = Date.now();
 
-  constructor(
-    config: Config,
-    engine: string,
-    media: MediaPlane | undefined,
-    store: CredentialStore,
-    log: Logger,
-  ) {
+  constructor({ config, engine, media, router, store, log }: NodeAdminParts) {
     this.#config = config;
     this.#engine = engine;
     this.#media = media;
+    this.#router = router;
     this.credentials = credentialAdmin(media, store, log);
     this.#metrics = new PrometheusMetrics({
       counters: () => media?.counters() ?? [],
+      links: () => this.links(),
       workers: () => media?.workers.length ?? 0,
       engine: () => engine,
       version: this.#version,
@@ -54,9 +66,28 @@ export class NodeAdmin implements AdminSource {
     };
   }
 
+  links(): LinkTotals[] {
+    return this.#media?.links() ?? [];
+  }
+
+  async ng(command: NgDictionary): Promise<NgDictionary | undefined> {
+    return this.#router?.handle(command);
+  }
+
+  async calls(callsMax: number): Promise<CallsStatus> {
+    const calls = (await this.#media?.calls(callsMax)) ?? [];
+    return { callsTotal: this.#sums().calls ?? 0, calls: calls.map(callStatus) };
+  }
+
+  async call(id: string): Promise<CallStatus | undefined> {
+    const call = await this.#media?.call(id);
+    return call && callStatus(call);
+  }
+
   async status(): Promise<NodeStatus> {
-    const stuck = (await this.#media?.stuckWorkers()) ?? [];
-    const report = stuck.length > 0 ? undefined : await this.#media?.report(0);
+    const media = this.#media;
+    const stuck = (await media?.stuckWorkers()) ?? [];
+    const report = stuck.length > 0 ? undefined : await media?.report(0);
     return {
       name: this.#config.node.name,
       version: this.#version,
@@ -65,11 +96,16 @@ export class NodeAdmin implements AdminSource {
       startTime: new Date(this.#startedMs).toISOString(),
       uptimeSeconds: Math.floor((Date.now() - this.#startedMs) / 1000),
       engine: this.#engine,
-      workers: this.#media?.workers.length ?? 0,
+      workers: media?.workers.length ?? 0,
       turn: {
-        state: this.#media ? 'active' : 'inactive',
+        state: media?.turn ? 'active' : 'inactive',
         activeClients: report?.clients ?? 0,
         activeRelays: report?.allocationsTotal ?? 0,
+      },
+      b2bua: {
+        state: media?.b2bua ? 'active' : 'inactive',
+        activeCalls: this.#sums().calls ?? 0,
+        crypto: media?.b2bua ? (media.slowCryptoReason === null ? 'openssl' : 'node') : null,
       },
     };
   }
@@ -80,7 +116,7 @@ export class NodeAdmin implements AdminSource {
     const blocks = media?.counters() ?? [];
     const sums = sumCounters(blocks);
     return {
-      state: media ? 'active' : 'inactive',
+      state: media?.turn ? 'active' : 'inactive',
       realm: this.#config.turn.realm,
       engine: this.#engine,
       workers: (media?.workers ?? []).map(({ index, hears }, i) => ({
@@ -133,7 +169,7 @@ function credentialAdmin(
 }
 
 function listenersOf(media: MediaPlane): TurnStatus['listeners'] {
-  return media.settings.listeners.map(({ protocol, address, port }, index) => {
+  return (media.turn?.listeners ?? []).map(({ protocol, address, port }, index) => {
     const opened = media.openedListener(index);
     return {
       protocol,
@@ -160,7 +196,7 @@ function relayStatus(
     id: `${allocation.worker}-${allocation.id}`,
     worker: allocation.worker,
     client: {
-      protocol: media.settings.listeners[allocation.listener]?.protocol ?? 'udp',
+      protocol: media.turn?.listeners[allocation.listener]?.protocol ?? 'udp',
       address: allocation.client,
     },
     user: allocation.user,
@@ -172,4 +208,34 @@ function relayStatus(
     channels,
     counters: allocation.counters,
   };
+}
+
+function callStatus(call: CallReport): CallStatus {
+  const { id, callId, createdUnixMs, lastSignalUnixMs, isAnswered, isRelayed, legs } = call;
+  return {
+    id,
+    callId,
+    startTime: isoTime(createdUnixMs),
+    lastSignalTime: isoTime(lastSignalUnixMs),
+    answered: isAnswered,
+    relayed: isRelayed,
+    legs: legs.map(({ tag, earlierTags, zone, createdUnixMs, lines }) => ({
+      tag,
+      earlierTags,
+      zone,
+      startTime: isoTime(createdUnixMs),
+      lines: lines.map(({ isRtcpMuxed, streams, ...line }) => ({
+        ...line,
+        rtcpMux: isRtcpMuxed,
+        streams: streams.map(({ lastPacketUnixMs, ...stream }) => ({
+          ...stream,
+          lastPacketTime: lastPacketUnixMs === null ? null : isoTime(lastPacketUnixMs),
+        })),
+      })),
+    })),
+  };
+}
+
+function isoTime(unixMs: number): string {
+  return new Date(unixMs).toISOString();
 }

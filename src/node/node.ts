@@ -5,20 +5,27 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type AdminServer, startAdminServer } from '../admin/server.ts';
+import type { B2buaSettings } from '../b2bua/settings.ts';
 import type { Config } from '../config/config.ts';
 import { configWarnings } from '../config/cross-checks.ts';
 import { readTlsFiles } from '../config/files.ts';
+import { sumCounters } from '../metrics/counters.ts';
 import { chooseEngine } from '../net/choose-engine.ts';
-import type { TurnCredential } from '../turn/settings.ts';
-import { formatEndpoint } from '../wire/address.ts';
+import { monotonicMs } from '../net/clock.ts';
+import type { TurnCredential, TurnSettings } from '../turn/settings.ts';
+import { formatEndpoint, parsePrefix } from '../wire/address.ts';
 import { CredentialStore } from './credential-store.ts';
 import { MediaPlane } from './media-plane.ts';
+import { NgRouter } from './ng-router.ts';
+import { NgServer } from './ng-server.ts';
 import { NodeAdmin } from './node-admin.ts';
 import type { WorkerEvent } from './worker-handle.ts';
 
 /** Name of the user that is made where none is configured. */
 const GENERATED_USER = 'causeway';
 const GENERATED_PASSWORD_BYTES = 15;
+/** Different unknown flags that are told of; a proxy knows a few dozen. */
+const UNKNOWN_FLAGS_MAX = 256;
 
 export class CausewayNode {
   /** The user that was made for this run, since none is configured. Whoever started the node must be told. */
@@ -27,6 +34,7 @@ export class CausewayNode {
   readonly #config: Config;
   readonly #configName: string;
   readonly #media: MediaPlane | undefined;
+  readonly #ng: NgServer | undefined;
   readonly #admin: AdminServer;
 
   private constructor(parts: {
@@ -34,6 +42,7 @@ export class CausewayNode {
     config: Config;
     configName: string;
     media: MediaPlane | undefined;
+    ng: NgServer | undefined;
     admin: AdminServer;
     generated: TurnCredential | undefined;
   }) {
@@ -42,6 +51,7 @@ export class CausewayNode {
     this.#config = parts.config;
     this.#configName = parts.configName;
     this.#media = parts.media;
+    this.#ng = parts.ng;
     this.#admin = parts.admin;
   }
 
@@ -63,29 +73,34 @@ export class CausewayNode {
     if (engine.fallbackReason)
       log.warn(`engine dgram, since batch does not work here: ${engine.fallbackReason}`);
     const generated = generateCredential(config, store);
+    const flags = new FlagLog(log);
     let media: MediaPlane | undefined;
-    if (config.turn.services) {
-      media = await MediaPlane.start({
-        config,
-        configName,
-        engine: engine.kind,
-        credentials: generated ? [generated] : store.all(),
-        tls,
-        reportsAllocations: log.isLevelEnabled('debug'),
-        onEvent: (event) => logEvent(log, event),
-        onDeath: (worker, error) => {
-          log.fatal({ err: error }, `media worker ${worker} died`);
-          onDeath(error);
-        },
-      });
-    }
+    let ng: NgServer | undefined;
     try {
-      const source = new NodeAdmin(config, engine.kind, media, store, log);
+      if (config.turn.services || config.b2bua.services) {
+        media = await MediaPlane.start({
+          config,
+          configName,
+          engine: engine.kind,
+          credentials: generated ? [generated] : store.all(),
+          tls,
+          reportsAllocations: log.isLevelEnabled('debug'),
+          onEvent: (event) => logEvent(log, flags, event),
+          onDeath: (worker, error) => {
+            log.fatal({ err: error }, `media worker ${worker} died`);
+            onDeath(error);
+          },
+        });
+      }
+      const router = media?.b2bua && routerOf(media);
+      if (router) ng = await startNg(config, router, log);
+      const source = new NodeAdmin({ config, engine: engine.kind, media, router, store, log });
       const admin = await startAdminServer(config.admin, source, log);
-      const node = new CausewayNode({ log, config, configName, media, admin, generated });
+      const node = new CausewayNode({ log, config, configName, media, ng, admin, generated });
       node.#announce();
       return node;
     } catch (error) {
+      await ng?.close();
       await media?.stop();
       throw error;
     }
@@ -103,8 +118,9 @@ export class CausewayNode {
     }
   }
 
-  /** Ends listeners and allocations, then the admin server. */
+  /** Ends listeners, allocations and calls, then the admin server. */
   async stop(): Promise<void> {
+    await this.#ng?.close();
     await this.#media?.stop();
     await this.#admin.close();
     this.#log.info('stopped');
@@ -112,15 +128,16 @@ export class CausewayNode {
 
   #announce(): void {
     const log = this.#log;
-    if (!this.#media) log.warn('turn.services is off: this node relays nothing');
-    else this.#announceTurn(this.#media);
+    const media = this.#media;
+    if (media?.turn) this.#announceTurn(media, media.turn);
+    if (media?.b2bua && this.#ng) this.#announceB2bua(media, media.b2bua, this.#ng);
+    if (!media) log.warn('turn.services and b2bua.services are off: this node moves no media');
     log.info(`status pages and metrics on http://${formatEndpoint(this.#admin.address, this.#admin.port)}/`);
   }
 
-  #announceTurn(media: MediaPlane): void {
-    const { settings, workers } = media;
-    const datagramWorkers = workers.filter(({ hears }) => hears !== 'streams').length;
-    for (const [index, { protocol, address, port }] of settings.listeners.entries()) {
+  #announceTurn(media: MediaPlane, turn: TurnSettings): void {
+    const datagramWorkers = media.workers.filter(({ hears }) => hears !== 'streams').length;
+    for (const [index, { protocol, address, port }] of turn.listeners.entries()) {
       const opened = media.openedListener(index);
       const wanted = this.#config.node.limits.listenerBufferBytes;
       const given = opened?.receiveBufferBytes;
@@ -132,18 +149,53 @@ export class CausewayNode {
         );
       }
     }
-    const [first, last] = settings.relayPorts;
+    const [first, last] = turn.relayPorts;
+    const relays = turn.relayAddresses
+      .map(({ address, external }) => (external ? `${address} (known as ${external})` : address))
+      .join(', ');
     this.#log.info(
-      `realm ${settings.realm}, relay ports ${first}–${last} on ${relayText(media)}, engine ${media.engine}, ` +
+      `realm ${turn.realm}, relay ports ${first}–${last} on ${relays}, engine ${media.engine}, ` +
         `${datagramWorkers} ${datagramWorkers === 1 ? 'worker' : 'workers'}`,
     );
   }
+
+  #announceB2bua(media: MediaPlane, b2bua: B2buaSettings, ng: NgServer): void {
+    for (const address of ng.addresses) this.#log.info(`ng on udp ${formatEndpoint(address, ng.port)}`);
+    const zones = b2bua.zones.map(
+      ({ name, addresses }) => `${name} (${addresses.map(({ address }) => address)})`,
+    );
+    const [first, last] = b2bua.mediaPorts;
+    this.#log.info(`media ports ${first}–${last}, zones ${zones.join(', ')}`);
+    if (media.slowCryptoReason !== null) {
+      this.#log.warn(`SRTP by node:crypto, several times slower: ${media.slowCryptoReason}`);
+    }
+    if (media.callWorkers.length < media.workers.filter(({ hears }) => hears !== 'streams').length) {
+      this.#log.info(`calls on ${media.callWorkers.length} of the workers: one a pair of multiplexedPorts`);
+    }
+  }
 }
 
-function relayText(media: MediaPlane): string {
-  return media.settings.relayAddresses
-    .map(({ address, external }) => (external ? `${address} (known as ${external})` : address))
-    .join(', ');
+function routerOf(media: MediaPlane): NgRouter {
+  return new NgRouter({
+    workers: media.callWorkers.map((worker) => ({
+      ng: (dictionary) => worker.ask({ command: 'ng', dictionary }),
+    })),
+    hashSeed: media.hashSeed,
+    counters: () => sumCounters(media.counters()),
+    startedMs: monotonicMs(),
+    nowMs: monotonicMs,
+  });
+}
+
+function startNg({ b2bua }: Config, router: NgRouter, log: Logger): Promise<NgServer> {
+  return NgServer.start({
+    address: b2bua.ng.address,
+    port: b2bua.ng.port,
+    allow: b2bua.ngAllow.map(parsePrefix).filter((prefix) => prefix !== undefined),
+    handle: (dictionary) => router.handle(dictionary),
+    log,
+    nowMs: monotonicMs,
+  });
 }
 
 /** A user for a node that has none, so that a first start is neither useless nor open; undefined where one is set. */
@@ -154,7 +206,23 @@ function generateCredential({ turn }: Config, store: CredentialStore): TurnCrede
   return { name: GENERATED_USER, password: randomBytes(GENERATED_PASSWORD_BYTES).toString('base64url') };
 }
 
-function logEvent(log: Logger, event: WorkerEvent): void {
+/** Flags of the proxy that mean nothing here are told once each. */
+class FlagLog {
+  readonly #log: Logger;
+  readonly #told = new Set<string>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  unknown(text: string): void {
+    if (this.#told.has(text) || this.#told.size >= UNKNOWN_FLAGS_MAX) return;
+    this.#told.add(text);
+    this.#log.warn({ flag: text }, 'a flag or key of the ng protocol that has no meaning here is ignored');
+  }
+}
+
+function logEvent(log: Logger, flags: FlagLog, event: WorkerEvent): void {
   switch (event.say) {
     case 'allocated': {
       const { allocation, client, user, relayAddresses } = event;
@@ -162,6 +230,13 @@ function logEvent(log: Logger, event: WorkerEvent): void {
     }
     case 'ended':
       return log.debug({ allocation: event.allocation, reason: event.reason }, 'relay ended');
+    case 'call-ended': {
+      const { id, callId } = event.call;
+      const level = event.reason === 'deleted' ? 'debug' : 'info';
+      return log[level]({ id, callId, reason: event.reason }, 'call ended');
+    }
+    case 'unknown-flag':
+      return flags.unknown(event.text);
     case 'rate-limited':
       return log.warn(
         { address: event.address, droppedReplies: event.droppedReplies },

@@ -2,15 +2,13 @@
  * From the configuration and the host's addresses to what the TURN core is told. Pure: the host's
  * interfaces are an argument.
  */
-import type { NetworkInterfaceInfo } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { turnRequestsPorts } from '../config/ports.ts';
 import type { ListenerSettings, TurnSettings } from '../turn/settings.ts';
 import { formatAddress, type Prefix, parseAddress, parsePrefix } from '../wire/address.ts';
 import { CHANNEL_NUMBER_MAX, CHANNEL_NUMBER_MAX_RFC5766 } from '../wire/channel-data.ts';
-
-export type HostInterfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+import { expandAddress, type HostInterfaces, hostAddressesOf } from './host-addresses.ts';
 
 const HTTPS_PORT = 443;
 
@@ -25,8 +23,10 @@ export function resolveTurnSettings(
   nonceKey: Uint8Array,
 ): TurnSettings {
   const { turn } = config;
-  const hostAddresses = addressesOf(host);
-  const listenAddresses = unique(turn.listenAddresses.flatMap((address) => expand(address, hostAddresses)));
+  const hostAddresses = hostAddressesOf(host);
+  const listenAddresses = unique(
+    turn.listenAddresses.flatMap((address) => expandAddress(address, hostAddresses)),
+  );
   const relayTexts = turn.relayAddresses.length > 0 ? turn.relayAddresses.map(canonical) : listenAddresses;
   const external = new Map(
     Object.entries(turn.externalAddresses).map(([inner, outer]) => [canonical(inner), canonical(outer)]),
@@ -103,24 +103,6 @@ function relayFor(listener: string, relays: readonly string[], ipv6: boolean): n
   if (ofFamily(listener) && relays.includes(listener)) return relays.indexOf(listener);
   const alike = relays.findIndex((relay) => ofFamily(relay) && isLoopback(relay) === isLoopback(listener));
   return alike >= 0 ? alike : relays.findIndex(ofFamily);
-}
-
-/** The host's addresses of both families, without link-local ones, which need a zone to be of use. */
-function addressesOf(host: HostInterfaces): string[] {
-  return unique(
-    Object.values(host)
-      .flatMap((infos) => infos ?? [])
-      .map((info) => info.address)
-      .filter((address) => !/^fe[89ab]/i.test(address)),
-  );
-}
-
-/** An unspecified address stands for all of the host's: each gets a socket, so that answers leave from where requests came to. */
-function expand(address: string, hostAddresses: readonly string[]): string[] {
-  const text = canonical(address);
-  if (text === '0.0.0.0') return hostAddresses.filter((one) => !one.includes(':'));
-  if (text === '::') return hostAddresses.filter((one) => one.includes(':'));
-  return [text];
 }
 
 function isLoopback(address: string): boolean {

@@ -1,6 +1,7 @@
 /** The main thread's end of a media worker: starts it, sends commands, reads its counters. */
 import { writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { B2BUA_COUNTER_NAMES, ZONE_COUNTERS } from '../b2bua/counters.ts';
 import { ENGINE_COUNTER_NAMES } from '../net/engine.ts';
 import { TURN_COUNTER_NAMES } from '../turn/counters.ts';
 import type {
@@ -13,10 +14,20 @@ import type {
 } from './worker-messages.ts';
 
 /** Names of a worker's counters, in the order of its shared memory. */
-export const WORKER_COUNTER_NAMES: readonly string[] = [...ENGINE_COUNTER_NAMES, ...TURN_COUNTER_NAMES];
+export const WORKER_COUNTER_NAMES: readonly string[] = [
+  ...ENGINE_COUNTER_NAMES,
+  ...TURN_COUNTER_NAMES,
+  ...B2BUA_COUNTER_NAMES,
+];
 
 /** Messages that a worker sends unasked. */
-export type WorkerEvent = Extract<WorkerMessage, { say: 'allocated' | 'ended' | 'rate-limited' }>;
+export type WorkerEvent = Extract<
+  WorkerMessage,
+  { say: 'allocated' | 'ended' | 'rate-limited' | 'call-ended' | 'unknown-flag' }
+>;
+
+/** What the handle itself adds to a worker's setup. */
+type WorkerPlan = Omit<WorkerSetup, 'counters' | 'zoneCounters'>;
 
 /** A worker could not start, or died. The message is one line. */
 export class WorkerFailedError extends Error {
@@ -44,7 +55,11 @@ export class WorkerHandle {
   readonly index: number;
   readonly hears: WorkerSetup['hears'];
   readonly counters: Float64Array;
+  /** `ZONE_COUNTERS` places a zone of the B2BUA. */
+  readonly zoneCounters: Float64Array;
+  readonly hasCalls: boolean;
   listeners: readonly OpenedListener[] = [];
+  slowCryptoReason: string | null = null;
   readonly #thread: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #exited: Promise<void>;
@@ -52,12 +67,16 @@ export class WorkerHandle {
   #wakeDescriptor = -1;
   #isDead = false;
 
-  private constructor(setup: Omit<WorkerSetup, 'counters'>, onEvent: (event: WorkerEvent) => void) {
+  private constructor(setup: WorkerPlan, onEvent: (event: WorkerEvent) => void) {
     const counters = new SharedArrayBuffer(WORKER_COUNTER_NAMES.length * Float64Array.BYTES_PER_ELEMENT);
-    const workerData: WorkerSetup = { ...setup, counters };
+    const zones = setup.b2bua?.settings.zones.length ?? 0;
+    const zoneCounters = new SharedArrayBuffer(zones * ZONE_COUNTERS * Float64Array.BYTES_PER_ELEMENT);
+    const workerData: WorkerSetup = { ...setup, counters, zoneCounters };
     this.index = setup.index;
     this.hears = setup.hears;
+    this.hasCalls = setup.b2bua !== undefined;
     this.counters = new Float64Array(counters);
+    this.zoneCounters = new Float64Array(zoneCounters);
     this.#thread = new Worker(WORKER_FILE, {
       workerData,
       name: `media ${setup.index}`,
@@ -74,15 +93,13 @@ export class WorkerHandle {
   }
 
   /** Starts a worker and waits until its listeners are open. Rejects with {@link WorkerFailedError}. */
-  static async start(
-    setup: Omit<WorkerSetup, 'counters'>,
-    onEvent: (event: WorkerEvent) => void,
-  ): Promise<WorkerHandle> {
+  static async start(setup: WorkerPlan, onEvent: (event: WorkerEvent) => void): Promise<WorkerHandle> {
     const handle = new WorkerHandle(setup, onEvent);
     try {
-      const { wakeDescriptor, listeners } = await handle.#ready();
+      const { wakeDescriptor, listeners, slowCryptoReason } = await handle.#ready();
       handle.#wakeDescriptor = wakeDescriptor;
       handle.listeners = listeners;
+      handle.slowCryptoReason = slowCryptoReason;
       return handle;
     } catch (error) {
       await handle.#thread.terminate();

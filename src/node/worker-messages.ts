@@ -1,5 +1,8 @@
 /** What the main thread and the media workers say to each other. Plain data only. */
 
+import type { CallReport } from '../b2bua/inspect.ts';
+import type { NgDictionary } from '../b2bua/ng-request.ts';
+import type { B2buaSettings, CallEnd } from '../b2bua/settings.ts';
 import type { TurnReport } from '../turn/inspect.ts';
 import type { AllocationEnd, TurnCredential, TurnSettings } from '../turn/settings.ts';
 
@@ -9,18 +12,32 @@ export interface WorkerSetup {
   readonly engine: 'batch' | 'dgram';
   /** Which listeners it opens: datagram ones, stream ones, or (where one thread does all) both. */
   readonly hears: 'datagrams' | 'streams' | 'both';
-  readonly turn: TurnSettings;
-  readonly turnShared: SharedArrayBuffer;
   readonly hashSeed: number;
-  readonly credentials: readonly TurnCredential[];
   readonly counters: SharedArrayBuffer;
+  /** Of the B2BUA's zones; see `ZONE_COUNTERS`. */
+  readonly zoneCounters: SharedArrayBuffer;
   readonly listenerBufferBytes: number;
   readonly relayBufferBytes: number;
   readonly pauseMicrosecondsMax: number;
+  /** Undefined where this worker has no TURN server. */
+  readonly turn: TurnPart | undefined;
+  /** Undefined where this worker has no calls. */
+  readonly b2bua: B2buaPart | undefined;
+}
+
+export interface TurnPart {
+  readonly settings: TurnSettings;
+  readonly shared: SharedArrayBuffer;
+  readonly credentials: readonly TurnCredential[];
   readonly streams: { connections: number; connectionsPerAddress: number; halfOpenHandshakes: number };
   readonly tls: TlsPem | undefined;
   /** Whether every allocation's beginning and end is reported, for a log that wants them. */
   readonly reportsAllocations: boolean;
+}
+
+export interface B2buaPart {
+  readonly settings: B2buaSettings;
+  readonly shared: SharedArrayBuffer;
 }
 
 export interface TlsPem {
@@ -32,6 +49,9 @@ export type WorkerCommand =
   | { readonly command: 'report'; readonly allocationsMax: number }
   | { readonly command: 'set-user'; readonly credential: TurnCredential }
   | { readonly command: 'remove-user'; readonly name: string }
+  | { readonly command: 'ng'; readonly dictionary: NgDictionary }
+  | { readonly command: 'calls'; readonly callsMax: number }
+  | { readonly command: 'call'; readonly id: string }
   | { readonly command: 'reload-tls'; readonly tls: TlsPem }
   | { readonly command: 'stop' };
 
@@ -40,6 +60,9 @@ export interface WorkerAnswers {
   report: TurnReport;
   'set-user': null;
   'remove-user': number;
+  ng: NgDictionary;
+  calls: readonly CallReport[];
+  call: CallReport | null;
   'reload-tls': null;
   stop: null;
 }
@@ -59,6 +82,8 @@ export type WorkerMessage =
       readonly say: 'ready';
       readonly wakeDescriptor: number;
       readonly listeners: readonly OpenedListener[];
+      /** Why packets are not encrypted the fast way, one line; null: they are, or there are no calls. */
+      readonly slowCryptoReason: string | null;
     }
   /** It could not start; the reason is one line. */
   | { readonly say: 'failed'; readonly reason: string }
@@ -72,4 +97,6 @@ export type WorkerMessage =
       readonly relayAddresses: readonly string[];
     }
   | { readonly say: 'ended'; readonly allocation: string; readonly reason: AllocationEnd }
+  | { readonly say: 'call-ended'; readonly call: CallReport; readonly reason: CallEnd }
+  | { readonly say: 'unknown-flag'; readonly text: string }
   | { readonly say: 'rate-limited'; readonly address: string; readonly droppedReplies: number };

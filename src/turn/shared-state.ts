@@ -5,10 +5,10 @@
  *
  * All of it is control plane: touched when an allocation comes or goes, never per relayed packet.
  */
-import { PortClaims } from './port-claims.ts';
 import { Quota } from './quota.ts';
 import { ReplyRate } from './reply-rate.ts';
 import { Reservations } from './reservations.ts';
+import { PortClaims } from '../wire/port-claims.ts';
 import type { TurnSettings } from './settings.ts';
 
 export class TurnSharedState {
@@ -28,7 +28,7 @@ export class TurnSharedState {
       return view;
     };
     this.quota = new Quota(region(Quota.words(settings.limits)), settings.limits, hashSeed);
-    this.portClaims = new PortClaims(region(PortClaims.words(settings)), settings);
+    this.portClaims = new PortClaims(region(portClaimWords(settings)), settings.relayPorts);
     this.reservations = new Reservations(region(Reservations.words(settings.limits)));
     this.replyRate = new ReplyRate(
       region(ReplyRate.words()),
@@ -41,9 +41,13 @@ export class TurnSharedState {
     return (
       4 *
       (Quota.words(settings.limits) +
-        PortClaims.words(settings) +
+        portClaimWords(settings) +
         Reservations.words(settings.limits) +
         ReplyRate.words())
     );
   }
+}
+
+function portClaimWords({ relayPorts, relayAddresses }: TurnSettings): number {
+  return PortClaims.words(relayPorts, relayAddresses.length);
 }

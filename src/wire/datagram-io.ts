@@ -7,8 +7,11 @@ import type { EndpointBook } from './endpoint.ts';
 
 /** Free bytes in front of every received packet, so that a header is prepended in place. */
 export const HEADROOM_BYTES = 64;
-/** Free bytes behind every received packet, for the padding of a Data indication. */
-export const TAILROOM_BYTES = 16;
+/**
+ * Free bytes behind every received packet: the padding of a Data indication, an SRTCP trailer with its tag
+ * (20), what an HMAC needs behind the message (80).
+ */
+export const TAILROOM_BYTES = 96;
 /** Size of a slot that {@link DatagramIo.reserve} hands out; no message a core makes itself is larger. */
 export const RESERVED_SLOT_BYTES = 1024;
 

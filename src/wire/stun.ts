@@ -32,7 +32,7 @@ export const METHOD_DATA = 0x007;
 export const METHOD_CREATE_PERMISSION = 0x008;
 export const METHOD_CHANNEL_BIND = 0x009;
 
-/** Attributes (RFC 8489 §18.3, RFC 8656 §18). */
+/** Attributes (RFC 8489 §18.3, RFC 8656 §18, RFC 8445 §16.1). */
 export const ATTR_MAPPED_ADDRESS = 0x0001;
 export const ATTR_USERNAME = 0x0006;
 export const ATTR_MESSAGE_INTEGRITY = 0x0008;
@@ -54,11 +54,15 @@ export const ATTR_PASSWORD_ALGORITHM = 0x001d;
 export const ATTR_USERHASH = 0x001e;
 export const ATTR_XOR_MAPPED_ADDRESS = 0x0020;
 export const ATTR_RESERVATION_TOKEN = 0x0022;
+export const ATTR_PRIORITY = 0x0024;
+export const ATTR_USE_CANDIDATE = 0x0025;
 export const ATTR_ADDITIONAL_ADDRESS_FAMILY = 0x8000;
 export const ATTR_ADDRESS_ERROR_CODE = 0x8001;
 export const ATTR_PASSWORD_ALGORITHMS = 0x8002;
 export const ATTR_ICMP = 0x8004;
 export const ATTR_FINGERPRINT = 0x8028;
+export const ATTR_ICE_CONTROLLED = 0x8029;
+export const ATTR_ICE_CONTROLLING = 0x802a;
 
 /** Address families as attributes write them (RFC 8489 §14.1). */
 export const FAMILY_IPV4 = 0x01;

@@ -32,7 +32,12 @@ export interface ServedNode {
 /** Starts `causeway serve` and waits until it answers on /healthz; rejects with its output if it ends first. */
 export async function serve(
   folder: string,
-  settings: { readonly turn?: object; readonly node?: object; readonly port?: number } = {},
+  settings: {
+    readonly turn?: object;
+    readonly node?: object;
+    readonly b2bua?: object;
+    readonly port?: number;
+  } = {},
 ): Promise<ServedNode> {
   const port = settings.port ?? (await freePort());
   const adminPort = await freePort();
@@ -45,6 +50,7 @@ export async function serve(
       limits: { unauthenticatedRepliesPerSecond: 0 },
       ...settings.turn,
     },
+    b2bua: { services: false, ...settings.b2bua },
     admin: { http: `${HOST}:${adminPort}` },
   };
   const file = join(folder, `${port}.yaml`);

@@ -1,10 +1,10 @@
 /** A TURN core on {@link FuzzIo}: UDP listeners of both families, streams, and an account of what it holds. */
 import { TURN, TURN_COUNTER_NAMES, type TurnCounterName } from '../../src/turn/counters.ts';
-import { PortClaims } from '../../src/turn/port-claims.ts';
 import { Quota } from '../../src/turn/quota.ts';
 import { TurnCore } from '../../src/turn/server.ts';
 import type { ListenerSettings, TurnLimits, TurnSettings } from '../../src/turn/settings.ts';
 import { TurnSharedState } from '../../src/turn/shared-state.ts';
+import { PortClaims } from '../../src/wire/port-claims.ts';
 import { type Credentials, REALM } from './client-messages.ts';
 import { FuzzIo, type source } from './fuzz-io.ts';
 import { Random } from './seeded.ts';
@@ -143,7 +143,11 @@ export class CoreRig {
 
   #claimedPorts(): number {
     const offset = 4 * Quota.words(this.settings.limits);
-    const words = new Int32Array(this.shared.buffer, offset, PortClaims.words(this.settings));
+    const words = new Int32Array(
+      this.shared.buffer,
+      offset,
+      PortClaims.words(this.settings.relayPorts, this.settings.relayAddresses.length),
+    );
     return words.reduce(
       (sum, word) => sum + [...(word >>> 0).toString(2)].filter((bit) => bit === '1').length,
       0,

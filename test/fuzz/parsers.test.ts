@@ -20,7 +20,7 @@ import {
   SAMPLE_REQUEST,
   USERHASH_REQUEST,
 } from '../conformance/stun-vectors.ts';
-import { A, type Attribute, decode, hasFingerprint } from '../kit/plain-stun.ts';
+import { A, type Attribute, decode, hasFingerprint, withZeroPadding } from '../kit/plain-stun.ts';
 import { session } from './client-messages.ts';
 import { source } from './fuzz-io.ts';
 import { HostileMessages } from './hostile-messages.ts';
@@ -57,20 +57,6 @@ function plainly(bytes: Buffer): readonly Attribute[] | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Padding may be anything (RFC 8489 §14), but the plain decoder wants zeros. */
-function withZeroPadding(bytes: Buffer): Buffer {
-  for (let at = 20; at + 4 <= bytes.length; ) {
-    const length = bytes.readUInt16BE(at + 2);
-    bytes.fill(
-      0,
-      Math.min(bytes.length, at + 4 + length),
-      Math.min(bytes.length, at + 4 + ((length + 3) & ~3)),
-    );
-    at += 4 + ((length + 3) & ~3);
-  }
-  return bytes;
 }
 
 describe('the STUN reader', () => {

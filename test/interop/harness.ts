@@ -25,6 +25,12 @@ export const PROJECT_DIRECTORY: string = resolve(import.meta.dirname, '../..');
 /** Which server the suite runs against (CAUSEWAY_INTEROP_SERVER). */
 export const SERVER_KIND: 'causeway' | 'coturn' = choice('CAUSEWAY_INTEROP_SERVER', ['causeway', 'coturn']);
 
+/** Which media engine calls go through (CAUSEWAY_INTEROP_B2BUA); rtpengine shows that a test is right. */
+export const B2BUA_KIND: 'causeway' | 'rtpengine' = choice('CAUSEWAY_INTEROP_B2BUA', [
+  'causeway',
+  'rtpengine',
+]);
+
 /** Causeway's engine (CAUSEWAY_INTEROP_ENGINE); coturn takes no notice of it. */
 export const ENGINE: 'auto' | 'batch' | 'dgram' = choice('CAUSEWAY_INTEROP_ENGINE', [
   'auto',

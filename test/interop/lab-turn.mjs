@@ -24,6 +24,7 @@ process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
 
 const configuration = {
   node: { stateDirectory: join(directory, 'state'), log: { level: 'info', format: 'json' } },
+  b2bua: { services: false },
   turn: {
     listenAddresses: [setting('TURN_HOST')],
     requestsPort: Number(setting('TURN_PORT')),

@@ -24,6 +24,8 @@ export interface ProcessOptions {
   /** Variables on top of the suite's own environment. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly workingDirectory?: string;
+  /** Its standard input; `write()` may add to that of a background process. Without it there is none. */
+  readonly input?: string;
 }
 
 /** A process that runs until it is stopped. */
@@ -33,6 +35,8 @@ export interface BackgroundProcess {
   output(): string;
   /** How it ended; undefined while it runs. */
   end(): ProcessEnd | undefined;
+  /** Writes to its standard input; only where the options have `input`. */
+  write(text: string): void;
   /**
    * Sends SIGTERM and waits for the end.
    * @throws Error when it had ended before, or did not end within 10 s (it is killed then)
@@ -48,6 +52,7 @@ export async function run(
   options: ProcessOptions = {},
 ): Promise<FinishedRun> {
   const started = start(command, args, options);
+  started.child.stdin?.end();
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
@@ -73,6 +78,10 @@ export function startBackground(
     commandLine: started.commandLine,
     output: started.output,
     end: () => end,
+    write(text): void {
+      if (started.child.stdin === null) throw new Error(`${started.commandLine}: started without input`);
+      started.child.stdin.write(text);
+    },
     async stop(): Promise<ProcessEnd> {
       if (end !== undefined) {
         throw new Error(`${started.commandLine}: ended before it was stopped, ${describeEnd(end)}`);
@@ -109,8 +118,8 @@ interface StartedProcess {
 }
 
 function start(command: string, args: readonly string[], options: ProcessOptions): StartedProcess {
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child: ChildProcess = spawn(command, args, {
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...options.environment },
     ...(options.workingDirectory === undefined ? {} : { cwd: options.workingDirectory }),
   });
@@ -118,8 +127,10 @@ function start(command: string, args: readonly string[], options: ProcessOptions
   const collect = (chunk: string): void => {
     output = (output + chunk).slice(-OUTPUT_CHARACTERS_MAX);
   };
-  child.stdout.setEncoding('utf8').on('data', collect);
-  child.stderr.setEncoding('utf8').on('data', collect);
+  child.stdout?.setEncoding('utf8').on('data', collect);
+  child.stderr?.setEncoding('utf8').on('data', collect);
+  child.stdin?.on('error', () => undefined); // it ended before it read all: its end tells more
+  if (options.input !== undefined) child.stdin?.write(options.input);
 
   const killWithSuite = (): void => void child.kill('SIGKILL');
   process.once('exit', killWithSuite);

@@ -128,6 +128,18 @@ export function decode(bytes: Uint8Array): Message {
   };
 }
 
+/** A copy with zeros for padding, which may be anything (RFC 8489 §14) but which {@link decode} wants so. */
+export function withZeroPadding(message: Uint8Array): Buffer {
+  const bytes = Buffer.from(message);
+  for (let at = 20; at + 4 <= bytes.length; ) {
+    const length = bytes.readUInt16BE(at + 2);
+    const next = at + 4 + ((length + 3) & ~3);
+    bytes.fill(0, Math.min(bytes.length, at + 4 + length), Math.min(bytes.length, next));
+    at = next;
+  }
+  return bytes;
+}
+
 /** The attribute's value, or undefined. */
 export function find(message: Message, type: number): Uint8Array | undefined {
   return message.attributes.find((attribute) => attribute.type === type)?.value;

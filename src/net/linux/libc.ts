@@ -85,6 +85,11 @@ export interface Watch {
 /** What `net/linux` needs of koffi. */
 export interface Native {
   readonly libc: Libc;
+  /**
+   * A function of this process or its libraries, by its C prototype.
+   * @throws EngineUnavailableError where there is none of that name.
+   */
+  resolve(prototype: string): unknown;
   /** A view of memory at an address; the caller answers for its bounds and its life. */
   view(address: number, length: number): ArrayBuffer;
   /** Calls `ready` from the thread's event loop whenever `fd` is readable. */
@@ -126,6 +131,13 @@ function load(): Native {
   }
   return {
     libc: functions as unknown as Libc,
+    resolve: (prototype) => {
+      try {
+        return library.func(prototype);
+      } catch (error) {
+        throw new EngineUnavailableError(`no function ${prototype}: ${firstLine(error)}`);
+      }
+    },
     view: (address, length) => koffi.view(BigInt(address), length),
     watch: (fd, ready) => koffi.node.poll(fd, { readable: true }, ready),
   };

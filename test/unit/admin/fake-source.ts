@@ -1,3 +1,4 @@
+import type { CallStatus, CallsStatus, LinkTotals } from '../../../src/admin/call-status.ts';
 import type {
   AdminSource,
   NodeStatus,
@@ -5,6 +6,7 @@ import type {
   TurnRelayStatus,
   TurnStatus,
 } from '../../../src/admin/source.ts';
+import type { BencodeDictionary } from '../../../src/wire/bencode.ts';
 
 /** A node that exists only as far as the admin server looks at it. */
 export class FakeSource implements AdminSource {
@@ -18,6 +20,7 @@ export class FakeSource implements AdminSource {
     engine: 'batch',
     workers: 2,
     turn: { state: 'active', activeClients: 3, activeRelays: 1234 },
+    b2bua: { state: 'active', activeCalls: 5, crypto: 'openssl' },
   };
   totals: TrafficTotals = {
     packetsClientToPeer: 0,
@@ -27,6 +30,9 @@ export class FakeSource implements AdminSource {
   };
   relays: TurnRelayStatus[] = [];
   relaysAskedFor: number[] = [];
+  readonly ngCommands: BencodeDictionary[] = [];
+  /** What commands are answered with; undefined: the B2BUA is off. */
+  ngReply: BencodeDictionary | undefined = { result: 'pong' };
   readonly passwords: Map<string, string> = new Map([['alice', 'secret']]);
   readonly removed: string[] = [];
 
@@ -41,6 +47,21 @@ export class FakeSource implements AdminSource {
       return 2;
     },
   };
+
+  callsKnown: CallStatus[] = [];
+  linksKnown: LinkTotals[] = [];
+
+  async calls(callsMax: number): Promise<CallsStatus> {
+    return { callsTotal: this.callsKnown.length, calls: this.callsKnown.slice(0, callsMax) };
+  }
+
+  async call(id: string): Promise<CallStatus | undefined> {
+    return this.callsKnown.find((call) => call.id === id);
+  }
+
+  links(): LinkTotals[] {
+    return this.linksKnown;
+  }
 
   traffic(): TrafficTotals {
     return this.totals;
@@ -74,6 +95,11 @@ export class FakeSource implements AdminSource {
       drops: { no_permission: 3 },
       authFailures: {},
     };
+  }
+
+  async ng(command: BencodeDictionary): Promise<BencodeDictionary | undefined> {
+    this.ngCommands.push(command);
+    return this.ngReply;
   }
 
   async metricsText(): Promise<string> {

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { RequestWindow, type RequestWindowOptions } from '../../../src/bench/request-window.ts';
+import {
+  RequestWindow,
+  type RequestWindowOptions,
+  STUN_WAITS_MS,
+} from '../../../src/bench/request-window.ts';
 import { TurnClient, TurnClientContext } from '../../../src/bench/turn-client.ts';
 import { EndpointBook } from '../../../src/wire/endpoint.ts';
 import { ATTR_XOR_RELAYED_ADDRESS, CLASS_SUCCESS, METHOD_ALLOCATE } from '../../../src/wire/stun.ts';
@@ -23,7 +27,12 @@ function setUp(clients: number, options: Partial<RequestWindowOptions> = {}) {
   const window = new RequestWindow(
     turns,
     (client, request) => sent.push({ client, request, atMs: clock.nowMs }),
-    { outstandingMax: 100, operationsPerSecond: Number.POSITIVE_INFINITY, ...options },
+    {
+      outstandingMax: 100,
+      operationsPerSecond: Number.POSITIVE_INFINITY,
+      waitsMs: STUN_WAITS_MS,
+      ...options,
+    },
   );
   const advanceTo = (untilMs: number): void => {
     for (; clock.nowMs <= untilMs; clock.nowMs += 10) window.step(clock.nowMs);

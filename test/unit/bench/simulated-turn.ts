@@ -1,39 +1,15 @@
-/** A generator's sockets without sockets: virtual time, and a small TURN server that always says yes. */
-import {
-  type GeneratorIo,
-  type GeneratorReceiver,
-  SEND_AREA_BYTES,
-  SEND_OK,
-} from '../../../src/bench/generator-io.ts';
+/** A small TURN server that always says yes, for a generator in virtual time. */
+import { SEND_AREA_BYTES } from '../../../src/bench/generator-io.ts';
 import { setU16, u8, u16 } from '../../../src/wire/bytes.ts';
-import { EndpointBook } from '../../../src/wire/endpoint.ts';
 import * as stun from '../../../src/wire/stun.ts';
 import { StunWriter } from '../../../src/wire/stun-writer.ts';
+import { SimulatedIo } from './simulated-io.ts';
 
 const RELAY_PORT_FIRST = 24_000;
 
-interface Arrival {
-  readonly atNs: number;
-  readonly socket: number;
-  readonly packet: Uint8Array;
-}
-
-export class SimulatedTurn implements GeneratorIo {
-  readonly kind: 'portable' = 'portable';
-  readonly sendOffset = 0;
-  readonly bytes: Uint8Array = new Uint8Array(SEND_AREA_BYTES);
-  readonly endpoints: EndpointBook = new EndpointBook(4096, 0);
-  receiver: GeneratorReceiver = () => {};
-  refusals = 0;
-
-  /** One way through the server, and from it to a client. */
-  latencyNs = 50_000;
+export class SimulatedTurn extends SimulatedIo {
   /** Decides for the n-th relayed packet, counted from 1, how often it arrives. */
   copies: (packet: number) => number = () => 1;
-  /** What the generator's own sockets are said to have dropped. */
-  drops = 0;
-  /** Added to the clock with every look at it: a slow generator. */
-  clockStepNs = 0;
   /** Refuses the n-th Allocate, counted from 1, with this code; 0 grants it. */
   refuseAllocate: (request: number) => number = () => 0;
 
@@ -43,66 +19,27 @@ export class SimulatedTurn implements GeneratorIo {
   readonly methods: number[] = [];
   /** Relays that are allocated now, by client socket. */
   readonly relays: Map<number, { port: number; channel: number; peerPort: number }> = new Map();
-  isClosed = false;
 
-  #nowNs = 1_000_000_000;
-  #sockets = 0;
   #allocates = 0;
   #relayed = 0;
   readonly #peerSockets = new Map<number, number>();
-  readonly #arrivals: Arrival[] = [];
   readonly #reader = new stun.StunReader([0x0c, 0x0d, 0x12, 0x13, 0x19]);
   readonly #relayRow: number = this.endpoints.acquire();
   readonly #scratchRow: number = this.endpoints.acquire();
 
-  async open(local: number): Promise<number> {
-    if (local >= 0) this.#peerSockets.set(40_000 + this.#sockets, this.#sockets);
-    return this.#sockets++;
+  protected override opened(socket: number, local: number): void {
+    if (local >= 0) this.#peerSockets.set(40_000 + socket, socket);
   }
 
-  localEndpoint(socket: number, row: number): void {
-    this.endpoints.setText(row, '192.0.2.1', 40_000 + socket);
-  }
-
-  send(socket: number, offset: number, length: number, destination: number): number {
-    const packet = this.bytes.slice(offset, offset + length);
+  protected sent(socket: number, packet: Uint8Array, destination: number): void {
     if (destination >= 0) this.#fromPeer(socket, this.endpoints.port(destination), packet);
     else if (u8(packet, 0) >= 0x40) this.#fromClient(socket, packet.subarray(4, 4 + u16(packet, 2)));
     else this.#stunMessage(socket, packet);
-    return SEND_OK;
-  }
-
-  async idle(waitNs: number, wakeOnPacket: boolean): Promise<void> {
-    const next = this.#arrivals[0]?.atNs ?? Number.POSITIVE_INFINITY;
-    this.#nowNs = wakeOnPacket
-      ? Math.min(this.#nowNs + waitNs, Math.max(next, this.#nowNs))
-      : this.#nowNs + waitNs;
-    while ((this.#arrivals[0]?.atNs ?? Number.POSITIVE_INFINITY) <= this.#nowNs) {
-      const { atNs, packet, socket } = this.#arrivals.shift() as Arrival;
-      this.receiver(socket, packet, 0, packet.length, atNs);
-    }
-  }
-
-  nowNs(): number {
-    this.#nowNs += this.clockStepNs;
-    return Math.trunc(this.#nowNs);
-  }
-
-  ownDrops(): number {
-    return this.drops;
-  }
-
-  close(): void {
-    this.isClosed = true;
-  }
-
-  #arrive(socket: number, packet: Uint8Array): void {
-    this.#arrivals.push({ atNs: this.#nowNs + this.latencyNs, socket, packet });
   }
 
   #relay(socket: number, packet: Uint8Array): void {
     const copies = this.copies(++this.#relayed);
-    for (let i = 0; i < copies; i++) this.#arrive(socket, packet);
+    for (let i = 0; i < copies; i++) this.arrive(socket, packet);
   }
 
   #fromClient(socket: number, payload: Uint8Array): void {
@@ -148,7 +85,7 @@ export class SimulatedTurn implements GeneratorIo {
     else if (reader.method === stun.METHOD_ALLOCATE) {
       writer.xorAddress(stun.ATTR_XOR_RELAYED_ADDRESS, this.endpoints, this.#relayRow);
     }
-    this.#arrive(socket, writer.bytes.slice(0, writer.length));
+    this.arrive(socket, writer.bytes.slice(0, writer.length));
   }
 
   /** Returns an error code or 0. */

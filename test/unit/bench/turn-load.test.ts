@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { TurnLoadResult } from '../../../src/bench/result.ts';
-import { TurnLoad, type TurnLoadProgress } from '../../../src/bench/turn-load.ts';
+import type { RunProgress } from '../../../src/bench/load-run.ts';
+import { TurnLoad } from '../../../src/bench/turn-load.ts';
 import type { TurnLoadOptions } from '../../../src/bench/turn-load-options.ts';
+import type { TurnLoadResult } from '../../../src/bench/turn-result.ts';
 import { METHOD_ALLOCATE, METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION } from '../../../src/wire/stun.ts';
 import { SimulatedTurn } from './simulated-turn.ts';
 
@@ -28,7 +29,7 @@ const OPTIONS: TurnLoadOptions = {
 interface Run {
   readonly options?: Partial<TurnLoadOptions>;
   readonly isStopped?: () => boolean;
-  readonly progress?: (progress: TurnLoadProgress) => void;
+  readonly progress?: (progress: RunProgress) => void;
 }
 
 const run = (
@@ -82,7 +83,7 @@ describe('a run over a perfect server', () => {
   });
 
   test('progress tells rates and latency once a second', async () => {
-    const seen: TurnLoadProgress[] = [];
+    const seen: RunProgress[] = [];
     await run(new SimulatedTurn(), { progress: (progress) => seen.push(progress) });
     const measuring = seen.filter(({ phase }) => phase === 'measuring');
     expect(measuring.length).toBeGreaterThanOrEqual(1);

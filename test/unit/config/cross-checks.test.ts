@@ -83,6 +83,43 @@ const REFUSED: readonly (readonly [yaml: string, ...lines: string[]])[] = [
     'b2bua.zones[0].multiplexedPorts: must not share UDP port 24000 with turn.mediaPorts: got [24000, 24001]',
   ],
   [
+    'b2bua: { zones: [{ id: 1, name: z, address: 10.0.0.5, multiplexedPorts: [36000, 36011] }] }',
+    'b2bua.zones[0].multiplexedPorts: must not share UDP port 36000 with b2bua.mediaPorts: got [36000, 36011]',
+  ],
+  [
+    'b2bua: { zones: [{ id: 1, name: a, address: 10.0.0.5, multiplexedPorts: [2776, 2777] }, ' +
+      '{ id: 2, name: b, address: 10.0.0.5, multiplexedPorts: [2774, 2779] }] }',
+    'b2bua.zones[1].multiplexedPorts: must not share UDP port 2776 with b2bua.zones[0].multiplexedPorts: got [2774, 2779]',
+  ],
+  [
+    'b2bua: { zones: [{ id: 1, name: z, multiplexedPorts: [2777, 2778] }] }',
+    'b2bua.zones[0].multiplexedPorts: must be pairs of ports: the first even, the last odd: got [2777, 2778]',
+  ],
+  [
+    'b2bua: { zones: [{ id: 1, name: z, multiplexedPorts: [2776, 2778] }] }',
+    'b2bua.zones[0].multiplexedPorts: must be pairs of ports: the first even, the last odd: got [2776, 2778]',
+  ],
+  [
+    'b2bua: { zones: [{ id: 1, name: z, multiplexedPorts: [2775, 2777] }] }',
+    'b2bua.zones[0].multiplexedPorts: must be pairs of ports: the first even, the last odd: got [2775, 2777]',
+  ],
+  [
+    'b2bua: { zones: [{ id: 1, name: a }, { id: 2, name: b, ice: true, media: relay }] }',
+    'b2bua.zones[1].ice: must be false where media is relay: got true',
+  ],
+  [
+    'b2bua: { zones: [{ id: 1, name: z, externalAddress: 198.51.100.7 }] }',
+    'b2bua.zones[0].externalAddress: needs b2bua.zones[0].address, which it stands for: got "198.51.100.7"',
+  ],
+  [
+    'b2bua: { zones: [{ id: 1, name: z, address: 10.0.0.5, externalAddress: "2001:db8::7" }] }',
+    'b2bua.zones[0].externalAddress: must be an address of the same family as b2bua.zones[0].address: got "2001:db8::7"',
+  ],
+  [
+    'b2bua: { services: false, zones: [{ id: 1, name: z, ice: true, media: relay }] }',
+    'b2bua.zones[0].ice: must be false where media is relay: got true',
+  ],
+  [
     'b2bua: { zones: [{ id: 1, name: a }, { id: 1, name: b }] }',
     'b2bua.zones[1].id: must differ from b2bua.zones[0].id: got 1',
   ],
@@ -124,6 +161,26 @@ describe('settings that go together are accepted', () => {
         'b2bua: { zones: [{ id: 1, name: z, address: 10.0.0.6 }] }',
     ],
     ['ports of a B2BUA nobody configured', 'turn: { mediaPorts: [20000, 60000] }'],
+    [
+      'ports of a B2BUA that is off',
+      'turn: { mediaPorts: [2000, 60000], requestsPort: 1234 }\n' +
+        'b2bua: { services: false, zones: [{ id: 1, name: z, multiplexedPorts: [2776, 2777] }] }',
+    ],
+    [
+      'the same multiplexed ports on different addresses',
+      'b2bua: { zones: [{ id: 1, name: a, address: 10.0.0.5, multiplexedPorts: [2776, 2777] }, ' +
+        '{ id: 2, name: b, address: 10.0.0.6, multiplexedPorts: [2776, 2777] }] }',
+    ],
+    [
+      'the multiplexed ports of the Large appliance, where media ports begin behind them',
+      'b2bua: { mediaPorts: [36012, 59999], zones: [{ id: 1, name: z, multiplexedPorts: [36000, 36011] }] }',
+    ],
+    [
+      'static NAT in front of a zone, either family',
+      'b2bua: { zones: [{ id: 1, name: a, address: 10.0.0.5, externalAddress: 198.51.100.7 }, ' +
+        '{ id: 2, name: b, address: "fd00::5", externalAddress: "2001:db8::7" }] }',
+    ],
+    ['an ICE peer that terminates media', 'b2bua: { zones: [{ id: 1, name: z, ice: true }] }'],
     ['a token beyond loopback', 'admin: { http: "0.0.0.0:8080", token: abc }'],
     ['no token on any loopback address', 'admin: { http: "127.9.9.9:8080" }'],
     [
@@ -155,6 +212,12 @@ describe('warnings', () => {
     [
       'turn: { mediaPorts: [30000, 40000] }',
       ['b2bua.mediaPorts: shares UDP port 36000 and maybe more with turn.mediaPorts'],
+    ],
+    ['turn: { mediaPorts: [30000, 40000] }\nb2bua: { services: false }', []],
+    ['b2bua: { zones: [{ id: 1, name: z, ice: true, bfcpFilter: true }] }', []],
+    [
+      'b2bua: { zones: [{ id: 1, name: a }, { id: 2, name: b, icePassthrough: true }] }',
+      ['b2bua.zones[1].icePassthrough: is checked but not used by this version'],
     ],
     [
       'metrics: { collectd: { address: 127.0.0.1 } }',

@@ -45,11 +45,15 @@ const DEFAULTS = {
     lifetimeSecondsMax: 3600,
   },
   b2bua: {
+    services: true,
     ng: { address: '127.0.0.1', port: 2223 },
     ngAllow: ['127.0.0.0/8', '::1/128'],
     mediaPorts: [36_000, 59_999],
     mediaTimeoutSeconds: 60,
-    limits: { calls: 2000 },
+    offerTimeoutSeconds: null,
+    holdTimeoutSeconds: 3600,
+    latchSeconds: 5,
+    limits: { calls: 2000, portsPerCall: 48 },
     zones: [],
   },
   metrics: { intervalHours: 24, collectd: null },
@@ -90,11 +94,14 @@ describe('a configuration that says little', () => {
         name: 'external',
         kind: 'neighbor',
         address: null,
+        externalAddress: null,
         signalling: 'tls',
         mediaEncryption: 'auto',
         aesGcm: false,
         ice: false,
         icePassthrough: false,
+        bfcpFilter: false,
+        ixFilter: false,
         media: 'terminate',
         multiplexedPorts: null,
       },
@@ -180,13 +187,17 @@ turn:
   limits: { relays: 6000, relaysPerUser: 200, permissionsPerRelay: 64, channelsPerRelay: 64, unauthenticatedRepliesPerSecond: 20 }
   lifetimeSecondsMax: 3600
 b2bua:
+  services: true
   ng: 127.0.0.1:2223
   ngAllow: [127.0.0.0/8, "::1/128"]
   mediaPorts: [36000, 59999]
   mediaTimeoutSeconds: 60
-  limits: { calls: 2000 }
+  offerTimeoutSeconds: 240
+  holdTimeoutSeconds: 1800
+  latchSeconds: 10
+  limits: { calls: 2000, portsPerCall: 16 }
   zones:
-    - { id: 1, name: external, kind: traversal, address: 203.0.113.1, signalling: tls, mediaEncryption: force, aesGcm: false, ice: false, icePassthrough: true, media: relay, multiplexedPorts: [2776, 2777] }
+    - { id: 1, name: external, kind: traversal, address: 203.0.113.1, signalling: tls, mediaEncryption: force, aesGcm: false, ice: false, icePassthrough: true, bfcpFilter: true, ixFilter: true, externalAddress: 198.51.100.1, media: relay, multiplexedPorts: [2776, 2777] }
     - { id: 2, name: internal, kind: neighbor,  address: 10.0.0.1,    signalling: tls, mediaEncryption: auto,  aesGcm: false, ice: false, icePassthrough: true }
 metrics:
   intervalHours: 24

@@ -12,6 +12,7 @@ describe('effectiveConfigYaml', () => {
       'IPv6',
       'turn: { listenAddresses: ["::1"] }\nadmin: { http: "[::1]:8080" }\nb2bua: { ng: "[::1]:2223" }',
     ],
+    ['a node without B2BUA', 'b2bua: { services: false, offerTimeoutSeconds: 240 }'],
     ['TLS and zones', 'turn: { tls: { certificate: c, key: k } }\nb2bua: { zones: [{ id: 1, name: z }] }'],
     [
       'names that look like other types',

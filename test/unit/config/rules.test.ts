@@ -203,6 +203,21 @@ const REFUSED: readonly (readonly [yaml: string, line: string])[] = [
     'b2bua: { mediaTimeoutSeconds: 0 }',
     'b2bua.mediaTimeoutSeconds: must be a whole number from 1 to 86400: got 0',
   ],
+  ['b2bua: { services: null }', 'b2bua.services: must be true or false: got null'],
+  [
+    'b2bua: { offerTimeoutSeconds: 0 }',
+    'b2bua.offerTimeoutSeconds: must be a whole number from 1 to 86400: got 0',
+  ],
+  [
+    'b2bua: { holdTimeoutSeconds: null }',
+    'b2bua.holdTimeoutSeconds: must be a whole number from 1 to 86400: got null',
+  ],
+  ['b2bua: { latchSeconds: 0 }', 'b2bua.latchSeconds: must be a whole number from 1 to 60: got 0'],
+  ['b2bua: { latchSeconds: 61 }', 'b2bua.latchSeconds: must be a whole number from 1 to 60: got 61'],
+  [
+    'b2bua: { limits: { portsPerCall: 1 } }',
+    'b2bua.limits.portsPerCall: must be a whole number from 2 to 1024: got 1',
+  ],
   ['b2bua: { limits: { calls: 0 } }', 'b2bua.limits.calls: must be a whole number from 1 to 1000000: got 0'],
   [
     'b2bua: { zones: [{ name: z }] }',
@@ -236,6 +251,18 @@ const REFUSED: readonly (readonly [yaml: string, line: string])[] = [
   [
     'b2bua: { zones: [{ id: 1, name: z, icePassthrough: 1 }] }',
     'b2bua.zones[0].icePassthrough: must be true or false: got 1',
+  ],
+  [
+    'b2bua: { zones: [{ id: 1, name: z, externalAddress: "::" }] }',
+    `b2bua.zones[0].externalAddress: ${SPECIFIC}: got "::"`,
+  ],
+  [
+    'b2bua: { zones: [{ id: 1, name: z, bfcpFilter: 1 }] }',
+    'b2bua.zones[0].bfcpFilter: must be true or false: got 1',
+  ],
+  [
+    'b2bua: { zones: [{ id: 1, name: z, ixFilter: on }] }',
+    'b2bua.zones[0].ixFilter: must be true or false: got "on"',
   ],
   [
     'b2bua: { zones: [{ id: 1, name: z, media: pass }] }',
@@ -298,6 +325,9 @@ describe('a value on the edge of its rule is accepted', () => {
     'turn: { mediaPorts: [24000, 65535] }',
     `turn: { realm: ${'r'.repeat(128)} }`,
     'turn: { lifetimeSecondsMax: 600 }',
+    'b2bua: { offerTimeoutSeconds: 86400, holdTimeoutSeconds: 86400, latchSeconds: 60 }',
+    'b2bua: { offerTimeoutSeconds: null, holdTimeoutSeconds: 1, latchSeconds: 1 }',
+    'b2bua: { limits: { portsPerCall: 2 } }',
     'turn: { limits: { unauthenticatedRepliesPerSecond: 0, reservations: 0 } }',
     'turn: { tls: null, sharedSecret: null, requestsPort: null, requestsPortRange: null }',
     'turn: { peers: { allow: [127.0.0.0/8, "::1/128", 10.0.0.1, "::/0"] } }',

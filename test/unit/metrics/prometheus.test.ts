@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { B2BUA_COUNTER_NAMES } from '../../../src/b2bua/counters.ts';
 import { COUNTER_METRICS, seriesOf } from '../../../src/metrics/catalogue.ts';
 import { type CounterBlock, countersByReason, sumCounters } from '../../../src/metrics/counters.ts';
 import { PrometheusMetrics } from '../../../src/metrics/prometheus.ts';
@@ -47,6 +48,9 @@ function block(worker: string, counters: Record<string, number>): CounterBlock {
 function metrics(blocks: readonly CounterBlock[]): PrometheusMetrics {
   return new PrometheusMetrics({
     counters: () => blocks,
+    links: () => [
+      { name: 'external', packetsReceived: 3, bytesReceived: 516, packetsSent: 2, bytesSent: 344 },
+    ],
     workers: () => 2,
     engine: () => 'batch',
     version: '0.1.0',
@@ -60,12 +64,14 @@ async function valuesOf(blocks: readonly CounterBlock[], name: string): Promise<
 
 describe('the catalogue', () => {
   it('has a place for every counter of the TURN core and of the engines', () => {
-    const homeless = [...TURN_COUNTER_NAMES, ...ENGINE_COUNTER_NAMES].filter((name) => !seriesOf(name));
+    const homeless = [...TURN_COUNTER_NAMES, ...ENGINE_COUNTER_NAMES, ...B2BUA_COUNTER_NAMES].filter(
+      (name) => !seriesOf(name),
+    );
     expect(homeless).toEqual([]);
   });
 
   it('gives no two counters of one part the same place', () => {
-    for (const names of [TURN_COUNTER_NAMES, ENGINE_COUNTER_NAMES]) {
+    for (const names of [TURN_COUNTER_NAMES, ENGINE_COUNTER_NAMES, B2BUA_COUNTER_NAMES]) {
       const places = names.map((name) => JSON.stringify(seriesOf(name)));
       expect(new Set(places).size).toBe(names.length);
     }
@@ -73,7 +79,7 @@ describe('the catalogue', () => {
 
   it('keeps to the conventions of Prometheus', () => {
     for (const { name, type, help, labelNames } of COUNTER_METRICS) {
-      expect(name).toMatch(/^causeway_[a-z_]+$/);
+      expect(name).toMatch(/^causeway_[a-z][a-z0-9_]*$/);
       expect([name, name.endsWith('_total')]).toEqual([name, type === 'counter']);
       expect(help).not.toBe('');
       expect(labelNames.length).toBeLessThanOrEqual(2);
@@ -106,7 +112,7 @@ describe('the catalogue', () => {
 
 describe('/metrics', () => {
   it('is well-formed and has every metric of the catalogue', async () => {
-    const names = [...TURN_COUNTER_NAMES, ...ENGINE_COUNTER_NAMES];
+    const names = [...TURN_COUNTER_NAMES, ...ENGINE_COUNTER_NAMES, ...B2BUA_COUNTER_NAMES];
     const { types, samples } = parseMetrics(
       await metrics([block('0', Object.fromEntries(names.map((name) => [name, 1])))]).text(),
     );
@@ -169,6 +175,17 @@ describe('/metrics', () => {
     expect(await valuesOf([], 'causeway_workers')).toEqual([{ labels: {}, value: 2 }]);
     expect(await valuesOf([], 'causeway_build_info')).toEqual([{ labels: { version: '0.1.0' }, value: 1 }]);
     expect(await valuesOf([], 'process_cpu_seconds_total')).toHaveLength(1);
+  });
+
+  it('has the traffic of each zone by direction', async () => {
+    expect(await valuesOf([], 'causeway_link_packets_total')).toEqual([
+      { labels: { zone: 'external', direction: 'received' }, value: 3 },
+      { labels: { zone: 'external', direction: 'sent' }, value: 2 },
+    ]);
+    expect(await valuesOf([], 'causeway_link_bytes_total')).toEqual([
+      { labels: { zone: 'external', direction: 'received' }, value: 516 },
+      { labels: { zone: 'external', direction: 'sent' }, value: 344 },
+    ]);
   });
 
   it('reads zero, not nothing, for what has not happened', async () => {

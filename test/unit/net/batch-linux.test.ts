@@ -36,6 +36,7 @@ function mmapHigh(wanted: number): number {
 function native(libc: Partial<Libc> = {}): Native {
   return {
     libc: { mmap: mmapHigh, errno: () => EINVAL, ...libc } as Libc,
+    resolve: () => undefined,
     view: (_address, length) => new ArrayBuffer(length),
     watch: () => ({ close: () => {} }),
   };

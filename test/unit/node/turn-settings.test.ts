@@ -1,7 +1,8 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
-import { type HostInterfaces, resolveTurnSettings } from '../../../src/node/turn-settings.ts';
+import type { HostInterfaces } from '../../../src/node/host-addresses.ts';
+import { resolveTurnSettings } from '../../../src/node/turn-settings.ts';
 import type { TurnSettings } from '../../../src/turn/settings.ts';
 
 function host(...addresses: string[]): HostInterfaces {

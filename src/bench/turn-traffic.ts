@@ -14,12 +14,9 @@ import {
   StunReader,
 } from '../wire/stun.ts';
 import { StunWriter } from '../wire/stun-writer.ts';
-import { type GeneratorIo, SEND_AREA_BYTES, SEND_FAILED, SEND_FULL } from './generator-io.ts';
-import { LatencyHistogram } from './histogram.ts';
+import { type GeneratorIo, SEND_AREA_BYTES } from './generator-io.ts';
 import { isProbe, probeFlow, probeSentNs, probeSequence, writeProbe } from './probe.ts';
-
-export const UP = 0;
-export const DOWN = 1;
+import { DOWN, TrafficCounts, UP } from './traffic-counts.ts';
 
 /** One relay with its client socket, peer socket and addresses. */
 export interface Flow {
@@ -37,46 +34,14 @@ export interface TrafficOptions {
   readonly payloadBytes: number;
 }
 
-/** Counts of one direction. The counts are of probes sent within the measured window, whenever they arrived. */
-export class DirectionTally {
-  /** Handed to the kernel, or refused by it (`sendErrors`, a part of `sent`). */
-  sent = 0;
-  sendErrors = 0;
-  received = 0;
-  /** Arrived after a later one of the same flow. */
-  outOfOrder = 0;
-  /** Arrived on another flow's socket, or with another length than sent. */
-  wrong = 0;
-  /** One-way, nanoseconds. */
-  readonly latency: LatencyHistogram = new LatencyHistogram();
-}
-
-/** Counts since the last progress line, both directions, measured window or not. */
-export class RecentTally {
-  sent = 0;
-  received = 0;
-  readonly latency: LatencyHistogram = new LatencyHistogram();
-
-  reset(): void {
-    this.sent = this.received = 0;
-    this.latency.reset();
-  }
-}
-
 export class Traffic {
-  readonly tallies: readonly [DirectionTally, DirectionTally] = [new DirectionTally(), new DirectionTally()];
-  readonly recent: RecentTally = new RecentTally();
-  /** Probes sent at or after the first and before the second are counted in {@link tallies}. */
-  windowStartNs: number = Number.POSITIVE_INFINITY;
-  windowEndNs: number = Number.POSITIVE_INFINITY;
-
+  readonly counts: TrafficCounts;
   readonly #io: GeneratorIo;
   readonly #flows: readonly Flow[];
   readonly #options: TrafficOptions;
   readonly #runTag: number;
-  /** By flow × 2 + direction: next sequence number to send, and the one expected next. */
+  /** By flow × 2 + direction. */
   readonly #nextSequence: Uint32Array;
-  readonly #expected: Uint32Array;
   /** Send indications in `indication` mode: everything before the payload, by peer socket. */
   readonly #headers = new Map<number, Uint8Array>();
   readonly #reader = new StunReader([ATTR_DATA, ATTR_XOR_PEER_ADDRESS]);
@@ -89,7 +54,7 @@ export class Traffic {
     this.#options = options;
     this.#runTag = runTag;
     this.#nextSequence = new Uint32Array(flows.length * 2);
-    this.#expected = new Uint32Array(flows.length * 2);
+    this.counts = new TrafficCounts(flows.length);
     io.bytes.fill(0x55, io.sendOffset, io.sendOffset + SEND_AREA_BYTES);
     if (options.mode === 'indication') this.#writeIndicationHeaders();
   }
@@ -117,14 +82,14 @@ export class Traffic {
       const payloadLength = u16(bytes, offset + 2);
       const isOurs = u16(bytes, offset) === (this.#flows[flow] as Flow).channel;
       // On UDP the padding of ChannelData is optional (RFC 8656 §12.5).
-      if (!isOurs || payloadLength + CHANNEL_HEADER_BYTES > length) this.tallies[DOWN].wrong++;
+      if (!isOurs || payloadLength + CHANNEL_HEADER_BYTES > length) this.counts.wrong(DOWN);
       else this.#arrived(DOWN, flow, bytes, offset + CHANNEL_HEADER_BYTES, payloadLength, receivedNs);
       return true;
     }
     // A Data indication: method and class are fixed bits of the type (RFC 8489 §5).
     if (u16(bytes, offset) !== (METHOD_DATA | (CLASS_INDICATION << 4))) return false;
     const value = this.#reader.parse(bytes, offset, length) === STUN_OK ? this.#reader.value(ATTR_DATA) : -1;
-    if (value < 0) this.tallies[DOWN].wrong++;
+    if (value < 0) this.counts.wrong(DOWN);
     else this.#arrived(DOWN, flow, bytes, value, this.#reader.valueLength(ATTR_DATA), receivedNs);
     return true;
   }
@@ -141,7 +106,7 @@ export class Traffic {
     if (this.#flows[flow]?.peerSocket === socket) {
       this.#arrived(UP, flow, bytes, offset, length, receivedNs);
     } else {
-      this.tallies[UP].wrong++;
+      this.counts.wrong(UP);
     }
   }
 
@@ -182,13 +147,7 @@ export class Traffic {
     this.#nextSequence[index] = sequence + 1;
     const sentNs = io.nowNs();
     writeProbe(io.bytes, payload, this.#runTag, flow, sequence, sentNs);
-    const outcome = io.send(socket, io.sendOffset, length, destination);
-    this.recent.sent++;
-    if (sentNs < this.windowStartNs || sentNs >= this.windowEndNs) return;
-    const tally = this.tallies[direction] as DirectionTally;
-    tally.sent++;
-    // "Refused" is the server gone: loss, not a fault of the generator.
-    if (outcome === SEND_FULL || outcome === SEND_FAILED) tally.sendErrors++;
+    this.counts.sent(direction, sentNs, io.send(socket, io.sendOffset, length, destination));
   }
 
   #arrived(
@@ -199,28 +158,13 @@ export class Traffic {
     length: number,
     receivedNs: number,
   ): void {
-    const tally = this.tallies[direction] as DirectionTally;
     const isWhole = length === this.#options.payloadBytes && isProbe(bytes, payload, length, this.#runTag);
     if (!isWhole || probeFlow(bytes, payload) !== flow) {
-      tally.wrong++;
+      this.counts.wrong(direction);
       return;
     }
     const sentNs = probeSentNs(bytes, payload);
-    const latencyNs = receivedNs - sentNs;
-    this.recent.received++;
-    this.recent.latency.record(latencyNs);
-    const isLate = this.#isLate(flow * 2 + direction, probeSequence(bytes, payload));
-    if (sentNs < this.windowStartNs || sentNs >= this.windowEndNs) return;
-    tally.received++;
-    if (isLate) tally.outOfOrder++;
-    tally.latency.record(latencyNs);
-  }
-
-  /** Notes a sequence number; true if a later one has come before it. */
-  #isLate(index: number, sequence: number): boolean {
-    if (((sequence - (this.#expected[index] as number)) | 0) < 0) return true;
-    this.#expected[index] = sequence + 1;
-    return false;
+    this.counts.received(direction, flow, probeSequence(bytes, payload), sentNs, receivedNs);
   }
 
   /**

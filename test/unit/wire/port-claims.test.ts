@@ -1,17 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PortClaims } from '../../../src/turn/port-claims.ts';
+import { PortClaims } from '../../../src/wire/port-claims.ts';
 import { holds, Random, SEED } from '../../fuzz/seeded.ts';
 
 function claims(first: number, last: number, addresses = 2): PortClaims {
-  const settings = {
-    relayPorts: [first, last] as const,
-    relayAddresses: Array.from({ length: addresses }, (_, i) => ({
-      address: `192.0.2.${i}`,
-      external: undefined,
-    })),
-  };
-  return new PortClaims(new Int32Array(PortClaims.words(settings)), settings);
+  const range = [first, last] as const;
+  return new PortClaims(new Int32Array(PortClaims.words(range, addresses)), range);
 }
 
 const range = fc
@@ -80,12 +74,9 @@ describe('port claims', () => {
   });
 
   it('are the same for all who look at the same memory', () => {
-    const settings = {
-      relayPorts: [24000, 24063] as const,
-      relayAddresses: [{ address: '192.0.2.1', external: undefined }],
-    };
-    const words = new Int32Array(new SharedArrayBuffer(4 * PortClaims.words(settings)));
-    const workers = [new PortClaims(words, settings), new PortClaims(words, settings)];
+    const ports64 = [24000, 24063] as const;
+    const words = new Int32Array(new SharedArrayBuffer(4 * PortClaims.words(ports64, 1)));
+    const workers = [new PortClaims(words, ports64), new PortClaims(words, ports64)];
     const random = new Random(SEED);
     const ports = Array.from({ length: 64 }, (_, i) =>
       (workers[i % 2] as PortClaims).claim(0, 'any', (bound) => random.below(bound)),

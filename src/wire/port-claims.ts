@@ -1,10 +1,12 @@
 /**
- * Which relay ports are taken, one bit a port and relay address, shared by all workers: a port picked
- * by one cannot be picked by another, and whoever ends an allocation frees its port.
+ * Which UDP ports of a range are taken, one bit a port and address, shared by all workers: a port picked
+ * by one cannot be picked by another, and whoever ends what used it frees it.
  */
-import type { TurnSettings } from './settings.ts';
 
 const RANDOM_TRIES = 8;
+
+/** First and last port, both included. */
+export type PortRange = readonly [first: number, last: number];
 
 export class PortClaims {
   readonly #words: Int32Array;
@@ -12,20 +14,21 @@ export class PortClaims {
   readonly #count: number;
   readonly #wordsPerAddress: number;
 
-  constructor(words: Int32Array, settings: Pick<TurnSettings, 'relayPorts' | 'relayAddresses'>) {
+  /** `words`: {@link PortClaims.words} of them, zeroed; shared memory where there are several workers. */
+  constructor(words: Int32Array, range: PortRange) {
     this.#words = words;
-    this.#first = settings.relayPorts[0];
-    this.#count = settings.relayPorts[1] - settings.relayPorts[0] + 1;
-    this.#wordsPerAddress = wordsPerAddress(settings);
+    this.#first = range[0];
+    this.#count = range[1] - range[0] + 1;
+    this.#wordsPerAddress = wordsPerAddress(range);
   }
 
-  static words(settings: Pick<TurnSettings, 'relayPorts' | 'relayAddresses'>): number {
-    return wordsPerAddress(settings) * settings.relayAddresses.length;
+  static words(range: PortRange, addresses: number): number {
+    return wordsPerAddress(range) * addresses;
   }
 
   /**
-   * Claims a free port of the relay address, unpredictably (RFC 6056): any, an even one, or an even
-   * one whose odd neighbour is claimed with it. 0 if none is left.
+   * Claims a free port of the address, unpredictably (RFC 6056): any, an even one, or an even one whose
+   * odd neighbour is claimed with it. 0 if none is left.
    */
   claim(
     address: number,
@@ -67,6 +70,6 @@ export class PortClaims {
   }
 }
 
-function wordsPerAddress({ relayPorts }: Pick<TurnSettings, 'relayPorts'>): number {
-  return (relayPorts[1] - relayPorts[0] + 32) >>> 5;
+function wordsPerAddress([first, last]: PortRange): number {
+  return (last - first + 32) >>> 5;
 }

@@ -1,0 +1,33 @@
+/** `GET /api/calls`, `/api/calls/ID` and `/api/links`. */
+import type { Context, Hono } from 'hono';
+import type { LinkStatus } from './call-status.ts';
+import type { AdminSource } from './source.ts';
+
+/** Calls that `/api/calls` lists unless `?limit=` says otherwise, and at most. */
+export const CALLS_LISTED_DEFAULT = 1000;
+export const CALLS_LISTED_MAX = 100_000;
+
+export function addCallRoutes(app: Hono, source: AdminSource, links: () => readonly LinkStatus[]): void {
+  app.get('/api/calls', async (c) => {
+    const limit = limitOf(c);
+    if (limit === undefined) {
+      return c.json({ error: `limit must be a whole number from 0 to ${CALLS_LISTED_MAX}` }, 400);
+    }
+    const { calls, callsTotal } = await source.calls(limit);
+    return c.json({ callsTotal, calls: calls.slice(0, limit) });
+  });
+  app.get('/api/calls/:id', async (c) => {
+    const call = await source.call(c.req.param('id'));
+    return call ? c.json(call) : c.json({ error: 'no such call' }, 404);
+  });
+  app.get('/api/links', (c) => c.json({ links: links() }));
+}
+
+function limitOf(c: Context): number | undefined {
+  const asked = c.req.query('limit');
+  if (asked === undefined) return CALLS_LISTED_DEFAULT;
+  const limit = Number(asked);
+  return asked !== '' && Number.isInteger(limit) && limit >= 0 && limit <= CALLS_LISTED_MAX
+    ? limit
+    : undefined;
+}

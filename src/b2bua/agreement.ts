@@ -1,0 +1,166 @@
+/**
+ * Puts what offer and answer agreed on in force: writes into components where each side listens, how its
+ * packets are decrypted and encrypted, and where they go on to.
+ */
+import type { DatagramIo } from '../wire/datagram-io.ts';
+import type { MediaCrypto } from '../wire/media-crypto.ts';
+import type { Call, Leg, Line, OwnKey } from './call.ts';
+import { CARRIES_OPAQUE, type Component } from './component.ts';
+import type { MediaPorts } from './media-ports.ts';
+import type { NgRequest } from './ng-request.ts';
+import type { RemoteLine, TransportAddress } from './remote-line.ts';
+import type { SdesCrypto } from './sdes.ts';
+import type { B2buaCrypto, B2buaSettings } from './settings.ts';
+import { SrtpReceiver } from './srtp/srtp-receiver.ts';
+import { SrtpSender } from './srtp/srtp-sender.ts';
+
+export interface AgreementParts {
+  readonly io: DatagramIo;
+  readonly mediaCrypto: MediaCrypto;
+  readonly crypto: B2buaCrypto;
+  readonly settings: B2buaSettings;
+  readonly ports: MediaPorts;
+}
+
+/** What was agreed with one side of a line, beside its description. */
+export interface Terms {
+  /** Undefined: unencrypted, or not ours to decrypt. */
+  readonly crypto: { readonly theirs: SdesCrypto; readonly own: OwnKey } | undefined;
+  readonly isMuxed: boolean;
+  /** The command that brought the side's description. */
+  readonly request: NgRequest;
+  readonly nowMs: number;
+}
+
+export class Agreement {
+  readonly #parts: AgreementParts;
+
+  constructor(parts: AgreementParts) {
+    this.#parts = parts;
+  }
+
+  /** Puts a side's description of a line in force. */
+  agree(line: Line, remote: RemoteLine, terms: Terms): void {
+    const { rtp, rtcp } = remote;
+    line.kind = remote.kind === 'opaque' ? 'opaque' : 'rtp';
+    line.media = remote.media;
+    line.protocol = remote.protocol;
+    line.isMuxed = terms.isMuxed;
+    line.remote = remote;
+    line.ice?.setRemoteUfrag(remote.ice?.ufrag);
+    this.#setKeys(line, terms.crypto);
+    for (const [i, component] of line.components.entries()) {
+      component.clockRates = line.kind === 'rtp' ? remote.clockRates : undefined;
+      this.#setRemote(component, line, i === 0 ? rtp : rtcp, terms);
+    }
+  }
+
+  /** Closes a line's ports. Its keys live on: the line may be taken up again with the same ones. */
+  disable(line: Line): void {
+    for (const component of line.components) this.#parts.ports.close(component);
+    line.components = [];
+    line.isMuxed = false;
+    line.remote = undefined;
+    line.ice = undefined;
+  }
+
+  /** Sends what each side sends to the other; a fork that had answered before falls silent. */
+  connect(call: Call, offerer: Leg, answerer: Leg): void {
+    for (const leg of call.legs) {
+      if (leg === offerer || leg === answerer) continue;
+      if (leg.peer === offerer || leg.peer === answerer) {
+        for (const component of leg.components) component.forwardsTo = component.forwardsRtcpTo = undefined;
+      }
+    }
+    offerer.peer = answerer;
+    answerer.peer = offerer;
+    offerer.applyMuting();
+    answerer.applyMuting();
+    for (const [i, near] of offerer.lines.entries()) {
+      const far = answerer.line(i);
+      forward(near, far);
+      forward(far, near);
+    }
+  }
+
+  #setKeys(line: Line, crypto: Terms['crypto']): void {
+    const { mediaCrypto, io, crypto: primitives } = this.#parts;
+    let receiver: SrtpReceiver | undefined;
+    let sender: SrtpSender | undefined;
+    if (crypto) {
+      const { theirs, own } = crypto;
+      receiver = line.receiverFor(
+        keysText(theirs),
+        () => new SrtpReceiver(mediaCrypto, io.bytes, primitives.keystream, theirs.suite, theirs.keys),
+      );
+      own.sender ??= new SrtpSender(
+        mediaCrypto,
+        io.bytes,
+        primitives.keystream,
+        own.suite,
+        own.masterKey,
+        own.masterSalt,
+      );
+      sender = own.sender;
+    }
+    line.receivedSuite = crypto?.theirs.suite.name;
+    line.sentSuite = crypto?.own.suite.name;
+    for (const component of line.components) {
+      component.receiver = receiver;
+      component.sender = sender;
+    }
+  }
+
+  #setRemote(
+    component: Component,
+    line: Line,
+    address: TransportAddress | undefined,
+    { request, nowMs }: Terms,
+  ): void {
+    const { endpoints } = this.#parts.io;
+    const before = component.remote;
+    const iceBefore = component.ice;
+    component.ice = line.ice;
+    component.isFixed = request.flags.has('asymmetric');
+    component.latchUntilMs = nowMs + this.#parts.settings.latchSeconds * 1000;
+    if (line.ice) {
+      // Media stays on the pair in use until the new checks nominate one (RFC 8445 §9).
+      if (iceBefore !== line.ice) component.isNominated = false;
+      if (iceBefore === undefined) component.unfollow(endpoints);
+      component.isSettled = component.remote >= 0;
+      return;
+    }
+    component.isLearned = component.isSettled = false;
+    const row = endpoints.acquire();
+    if (row < 0) return;
+    const isKnown = address !== undefined && endpoints.setText(row, address.address, address.port);
+    if (!isKnown) {
+      endpoints.release(row);
+      component.unfollow(endpoints);
+    } else if (
+      component.signalled >= 0 &&
+      endpoints.equals(component.signalled, row) &&
+      !request.flags.has('reset')
+    ) {
+      endpoints.release(row); // the same as before: what was learned of it stays
+    } else {
+      if (component.signalled >= 0) endpoints.release(component.signalled);
+      component.signalled = row;
+      component.follow(endpoints, row);
+    }
+    if (component.isMultiplexed) this.#parts.ports.route(component, before);
+  }
+}
+
+function forward(from: Line, to: Line): void {
+  for (const [i, component] of from.components.entries()) {
+    component.forwardsTo = component.carries === CARRIES_OPAQUE ? to.components[i] : to.rtp;
+    component.forwardsRtcpTo = to.rtcp;
+  }
+}
+
+/** The same text for the same suite, keys and MKIs. */
+function keysText({ suite, keys }: SdesCrypto): string {
+  const texts = keys.map(({ masterKey, masterSalt, mki }) => `${masterKey} ${masterSalt} ${mki ?? ''}`);
+  return `${suite.name} ${texts.join(' / ')}`;
+}

@@ -1,0 +1,207 @@
+/**
+ * A call, its legs and their lines: what `offer-answer` has agreed with each side. Control plane; what
+ * packets need of it is copied into components.
+ */
+import type { IceLiteAgent } from '../ice/lite-agent.ts';
+import type { SdpDocument } from '../wire/sdp.ts';
+import type { Component } from './component.ts';
+import type { NgRequest } from './ng-request.ts';
+import type { RemoteLine } from './remote-line.ts';
+import type { ZoneAddress } from './settings.ts';
+import type { SrtpReceiver } from './srtp/srtp-receiver.ts';
+import type { SrtpSender } from './srtp/srtp-sender.ts';
+import type { SrtpSuite } from './srtp/suites.ts';
+
+/** Keys that a side has sent with earlier and may come back to: their replay windows and ROCs live on. */
+const RECEIVERS_KEPT = 4;
+
+/** A key of ours for one line, leg and suite: what we send to that side is encrypted with it, and nothing else ever. */
+export interface OwnKey {
+  readonly suite: SrtpSuite;
+  readonly masterKey: Uint8Array;
+  readonly masterSalt: Uint8Array;
+  /** Made when the side takes the suite. Lives as long as the key, since it knows what was already sent. */
+  sender: SrtpSender | undefined;
+}
+
+/** How a line was last offered to a leg, against which its answer is read. */
+export interface OfferedLine {
+  readonly kind: 'rtp' | 'opaque';
+  /** Our a=crypto lines: tag and key. */
+  readonly cryptos: readonly { readonly tag: number; readonly key: OwnKey }[];
+  readonly mustEncrypt: boolean;
+  readonly hasRtcpMux: boolean;
+  /** We offered to be its ICE peer. */
+  readonly ice: IceLiteAgent | undefined;
+}
+
+export class Line {
+  /** Empty while the line is refused or disabled. */
+  components: readonly Component[] = [];
+  kind: 'rtp' | 'opaque' = 'rtp';
+  media = '';
+  protocol = '';
+  isMuxed = false;
+  /** What this side said when it was last agreed on. */
+  remote: RemoteLine | undefined;
+  /** Undefined where it was not offered, or as disabled. */
+  offered: OfferedLine | undefined;
+  /** By name of the suite. */
+  readonly keys: Map<string, OwnKey> = new Map();
+  readonly #receivers: { readonly keys: string; readonly receiver: SrtpReceiver }[] = [];
+  ice: IceLiteAgent | undefined;
+  /** Names of the suites in use, for status pages. */
+  receivedSuite: string | undefined;
+  sentSuite: string | undefined;
+
+  get rtp(): Component | undefined {
+    return this.components[0];
+  }
+
+  /** Where RTCP arrives and leaves: the RTP component where both share a port. */
+  get rtcp(): Component | undefined {
+    return this.isMuxed ? this.components[0] : this.components[1];
+  }
+
+  /** The receiver for these keys: the one of before if they were seen before. */
+  receiverFor(keys: string, make: () => SrtpReceiver): SrtpReceiver {
+    const known = this.#receivers.findIndex((entry) => entry.keys === keys);
+    const entry = known >= 0 ? this.#receivers.splice(known, 1)[0] : { keys, receiver: make() };
+    if (entry === undefined) throw new RangeError('a receiver that was found is there');
+    this.#receivers.push(entry);
+    if (this.#receivers.length > RECEIVERS_KEPT) this.#receivers.shift()?.receiver.close();
+    return entry.receiver;
+  }
+
+  /** Forgets all keys of both directions. */
+  closeKeys(): void {
+    for (const { receiver } of this.#receivers.splice(0)) receiver.close();
+    for (const { sender } of this.keys.values()) sender?.close();
+    this.keys.clear();
+    for (const component of this.components) component.receiver = component.sender = undefined;
+    this.receivedSuite = this.sentSuite = undefined;
+  }
+}
+
+/** An offer that waits for its answer: only then does it change what the packets do. */
+export interface PendingOffer {
+  readonly lines: readonly RemoteLine[];
+  /** How the receiver of the answer wants things; the flags of the offer. */
+  readonly request: NgRequest;
+}
+
+/** One side of a call: a SIP user agent, known by its tag. */
+export class Leg {
+  /** Unknown until the side has answered. */
+  tag: string | undefined;
+  /** Tags that have answered at these ports before (forks). */
+  readonly earlierTags: Set<string> = new Set();
+  readonly viaBranch: string | undefined;
+  /** Place of the zone in the settings. */
+  readonly zone: number;
+  readonly address: ZoneAddress;
+  readonly createdUnixMs: number;
+  readonly lines: Line[] = [];
+  /** Whom it talks to now. */
+  peer: Leg | undefined;
+  pending: PendingOffer | undefined;
+  /** Whom {@link pending} went to. */
+  offeredTo: Leg | undefined;
+  /** What it says goes nowhere, or is made silence. */
+  isBlocked = false;
+  isSilenced = false;
+  /** Written in place of the zone's address. */
+  mediaAddress: string | undefined;
+  /** The last SDP given to this side, and the version in its o= line. */
+  #sdpText = '';
+  #sdpVersion = 0;
+
+  constructor(
+    tag: string | undefined,
+    place: {
+      readonly viaBranch: string | undefined;
+      readonly zone: number;
+      readonly address: ZoneAddress;
+      readonly createdUnixMs: number;
+    },
+  ) {
+    this.tag = tag;
+    this.viaBranch = place.viaBranch;
+    this.zone = place.zone;
+    this.address = place.address;
+    this.createdUnixMs = place.createdUnixMs;
+  }
+
+  hasTag(tag: string): boolean {
+    return this.tag === tag || this.earlierTags.has(tag);
+  }
+
+  line(index: number): Line {
+    let line = this.lines[index];
+    while (line === undefined) {
+      this.lines.push(new Line());
+      line = this.lines[index];
+    }
+    return line;
+  }
+
+  get components(): Component[] {
+    return this.lines.flatMap(({ components }) => components);
+  }
+
+  applyMuting(): void {
+    for (const { components, remote } of this.lines) {
+      for (const component of components) {
+        component.isBlocked = this.isBlocked;
+        component.silence = this.isSilenced ? remote?.silence : undefined;
+      }
+    }
+  }
+
+  /** Gives an SDP for this side a version of ours in its o= line: one more whenever anything else differs (RFC 3264 §8). */
+  versionSdp(document: SdpDocument): void {
+    if (this.#sdpVersion === 0) this.#sdpVersion = Math.floor(this.createdUnixMs / 1000);
+    document.setOrigin({ sessionVersion: String(this.#sdpVersion) });
+    if (this.#sdpText !== '' && this.#sdpText !== document.toString()) {
+      document.setOrigin({ sessionVersion: String(++this.#sdpVersion) });
+    }
+    this.#sdpText = document.toString();
+  }
+}
+
+export class Call {
+  readonly id: string;
+  readonly callId: string;
+  readonly createdUnixMs: number;
+  readonly legs: Leg[] = [];
+  /** Monotonic. */
+  readonly createdMs: number;
+  lastSignalMs: number;
+  lastSignalUnixMs: number;
+  /** Monotonic; undefined: not to be deleted. */
+  deleteAtMs: number | undefined;
+  isAnswered = false;
+  /** Whether an offer of a call that is relayed found both zones relaying. */
+  isRelayed = false;
+
+  constructor(id: string, callId: string, nowMs: number, unixMs: number) {
+    this.id = id;
+    this.callId = callId;
+    this.createdMs = this.lastSignalMs = nowMs;
+    this.createdUnixMs = this.lastSignalUnixMs = unixMs;
+  }
+
+  legOf(tag: string | undefined): Leg | undefined {
+    if (tag === undefined) return undefined;
+    return this.legs.find((leg) => leg.tag === tag) ?? this.legs.find((leg) => leg.hasTag(tag));
+  }
+
+  get components(): Component[] {
+    return this.legs.flatMap(({ components }) => components);
+  }
+
+  /** Monotonic ms of the newest packet; -1 if there has been none. */
+  get lastPacketMs(): number {
+    return this.components.reduce((last, { lastPacketMs }) => Math.max(last, lastPacketMs), -1);
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * A component: one transport address of one line of one leg (RTP, or RTCP, or a line that is no RTP),
+ * with all that a packet needs when it arrives there or leaves from there. What the packet path reads
+ * is plain fields; what they should be is decided by `offer-answer`.
+ */
+import type { IceLiteAgent } from '../ice/lite-agent.ts';
+import type { EndpointBook } from '../wire/endpoint.ts';
+import type { SrtpReceiver } from './srtp/srtp-receiver.ts';
+import type { SrtpSender } from './srtp/srtp-sender.ts';
+
+/** What a component carries. */
+export const CARRIES_RTP = 1;
+export const CARRIES_RTCP = 2;
+/** Anything, untouched: a BFCP or iX line, or any line of a relayed call. */
+export const CARRIES_OPAQUE = 3;
+
+export class Component {
+  /** Tag of its socket, and its row of the reception statistics. */
+  readonly id: number;
+  readonly carries: number;
+  /** Place of the leg's zone, for what is counted by zone. */
+  readonly zone: number;
+  /** Local socket; shared with others where {@link isMultiplexed}. */
+  socket: number;
+  readonly localPort: number;
+  /** Place of the local address in the settings' `mediaAddresses`; the port is given back there. */
+  readonly addressPlace: number;
+  readonly isMultiplexed: boolean;
+
+  /** Rows of one's own: where to send to, and where the SDP said to. -1: nowhere. */
+  remote = -1;
+  signalled = -1;
+
+  /** Until when an unencrypted stream's address may be learned, monotonic ms. */
+  latchUntilMs = 0;
+  /** A source has shown itself since the last SDP; only the signalled address can still take its place. */
+  isLearned = false;
+  /** Nothing can take its place any more. */
+  isSettled = false;
+  /** The signalled address stays, whatever comes from where (flag `asymmetric`). */
+  isFixed = false;
+
+  /** The other side does ICE with us: then checks, and nothing else, tell where it is. */
+  ice: IceLiteAgent | undefined;
+  isNominated = false;
+
+  /** Decrypts what arrives; undefined: it comes unencrypted. Shared by the components of a line. */
+  receiver: SrtpReceiver | undefined;
+  /** Encrypts what leaves. */
+  sender: SrtpSender | undefined;
+
+  /** Where RTP, or opaque packets, go on to; undefined while nobody listens. */
+  forwardsTo: Component | undefined;
+  /** Where RTCP goes on to. */
+  forwardsRtcpTo: Component | undefined;
+  isBlocked = false;
+  /** Byte that silence is made of, by payload type; undefined: nothing is silenced. */
+  silence: Int16Array | undefined;
+  /** Clock rate of each payload type, Hz. */
+  clockRates: Int32Array | undefined;
+
+  packets = 0;
+  bytes = 0;
+  errors = 0;
+  rtcpPackets = 0;
+  rtcpBytes = 0;
+  rtcpErrors = 0;
+  lastPacketMs = -1;
+
+  constructor(
+    id: number,
+    place: {
+      readonly carries: number;
+      readonly zone: number;
+      readonly socket: number;
+      readonly localPort: number;
+      readonly addressPlace: number;
+      readonly isMultiplexed: boolean;
+    },
+  ) {
+    this.id = id;
+    this.carries = place.carries;
+    this.zone = place.zone;
+    this.socket = place.socket;
+    this.localPort = place.localPort;
+    this.addressPlace = place.addressPlace;
+    this.isMultiplexed = place.isMultiplexed;
+  }
+
+  /** Sends to the endpoint in `row` from now on. A row that packets may be queued to is never written over. */
+  follow(book: EndpointBook, row: number): boolean {
+    const copy = book.acquireCopy(row);
+    if (copy < 0) return false;
+    if (this.remote >= 0) book.release(this.remote);
+    this.remote = copy;
+    return true;
+  }
+
+  /** Forgets the other side. */
+  unfollow(book: EndpointBook): void {
+    if (this.remote >= 0) book.release(this.remote);
+    if (this.signalled >= 0) book.release(this.signalled);
+    this.remote = this.signalled = -1;
+  }
+}

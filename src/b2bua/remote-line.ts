@@ -1,0 +1,125 @@
+/** What one side says of one media line, read from its SDP: where it listens, how it encrypts, whether it does ICE. */
+import { parseAddress } from '../wire/address.ts';
+import type { MediaDirection, SdpMedia } from '../wire/sdp.ts';
+import { clockRates, silenceBytes } from '../wire/sdp-codecs.ts';
+import type { ConnectionData } from '../wire/sdp-fields.ts';
+import { parseCrypto, type SdesCrypto } from './sdes.ts';
+
+/**
+ * - `rtp`: RTP we can serve, encrypted by SDES or not at all
+ * - `opaque`: UDP whose contents are none of our business (BFCP, iX, T.38, data channels)
+ * - `refused`: port 0
+ * - `unserved`: what cannot be carried at all (TCP, several ports in one line, DTLS-SRTP where it would have to be ended)
+ */
+export type LineKind = 'rtp' | 'opaque' | 'refused' | 'unserved';
+
+/** Transports of RTP, as m= lines name them. */
+const RTP_PROTOCOLS = ['RTP/AVP', 'RTP/AVPF', 'RTP/SAVP', 'RTP/SAVPF'];
+const DTLS_RTP_PROTOCOLS = ['UDP/TLS/RTP/SAVP', 'UDP/TLS/RTP/SAVPF'];
+/** First words of transports that run over UDP and are forwarded without a look inside. */
+const OPAQUE_PROTOCOL = /^(UDP|UDP\/.+|udptl|UDPTL|DTLS\/SCTP)$/;
+
+export interface RemoteLine {
+  readonly kind: LineKind;
+  readonly media: string;
+  readonly protocol: string;
+  /** The side wants RTP encrypted by the transport it names (SAVP, or DTLS). */
+  readonly isSecureProtocol: boolean;
+  /** Where it listens; undefined for a null address (an old way of hold) or a name, which is not resolved. */
+  readonly rtp: TransportAddress | undefined;
+  readonly rtcp: TransportAddress | undefined;
+  readonly hasRtcpMux: boolean;
+  /** Usable a=crypto attributes, in order. */
+  readonly cryptos: readonly SdesCrypto[];
+  /** Undefined: no ICE. */
+  readonly ice: { readonly ufrag: string; readonly password: string } | undefined;
+  readonly direction: MediaDirection;
+  readonly isNullAddress: boolean;
+  /** Hz by payload type. */
+  readonly clockRates: Int32Array;
+  /** The byte of silence by payload type, or -1. */
+  readonly silence: Int16Array;
+}
+
+export interface TransportAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** How the addresses of a description are to be taken. */
+export interface AddressView {
+  /** In place of the addresses in the SDP (flag `SIP-source-address`); undefined: those are trusted. */
+  readonly override: string | undefined;
+  /** Packets pass untouched: any transport over UDP can be carried. */
+  readonly isRelayed: boolean;
+}
+
+export function readRemoteLine(line: SdpMedia, view: AddressView): RemoteLine {
+  const connection = line.connection();
+  const isNullAddress = connection !== undefined && isUnspecified(connection);
+  const rtp = transportAddress(connection, line.port, view.override);
+  const hasRtcpMux = line.hasAttribute('rtcp-mux');
+  const ufrag = line.inherited('ice-ufrag');
+  const password = line.inherited('ice-pwd');
+  const hasIce = ufrag !== undefined && password !== undefined && !line.hasAttribute('ice-mismatch');
+  return {
+    kind: kindOfLine(line, connection, view),
+    media: line.media,
+    protocol: line.protocol,
+    isSecureProtocol: isSecure(line.protocol),
+    rtp,
+    rtcp: hasRtcpMux ? rtp : rtcpAddress(line, connection, view.override),
+    hasRtcpMux,
+    cryptos: line
+      .attributes('crypto')
+      .map(parseCrypto)
+      .filter((crypto) => typeof crypto !== 'string'),
+    ice: hasIce ? { ufrag, password } : undefined,
+    direction: line.direction(),
+    isNullAddress,
+    clockRates: clockRates(line),
+    silence: silenceBytes(line),
+  };
+}
+
+/** Whether the transport is SRTP's: RTP/SAVP, RTP/SAVPF, or over DTLS. */
+export function isSecure(protocol: string): boolean {
+  return /\/SAVPF?$/.test(protocol);
+}
+
+/** Whether the line is on hold: somebody does not listen, or does not speak. */
+export function isHeld(line: RemoteLine): boolean {
+  return line.direction !== 'sendrecv' || line.isNullAddress;
+}
+
+function kindOfLine(line: SdpMedia, connection: ConnectionData | undefined, view: AddressView): LineKind {
+  if (line.port === 0) return 'refused';
+  if (line.portCount !== 1 || connection === undefined) return 'unserved';
+  if (RTP_PROTOCOLS.includes(line.protocol)) return 'rtp';
+  if (DTLS_RTP_PROTOCOLS.includes(line.protocol)) return view.isRelayed ? 'rtp' : 'unserved';
+  return OPAQUE_PROTOCOL.test(line.protocol) ? 'opaque' : 'unserved';
+}
+
+function rtcpAddress(
+  line: SdpMedia,
+  connection: ConnectionData | undefined,
+  override: string | undefined,
+): TransportAddress | undefined {
+  const rtcp = line.rtcp();
+  if (rtcp) return transportAddress(rtcp.connection ?? connection, rtcp.port, override);
+  return line.port === 65_535 ? undefined : transportAddress(connection, line.port + 1, override);
+}
+
+function transportAddress(
+  connection: ConnectionData | undefined,
+  port: number,
+  override: string | undefined,
+): TransportAddress | undefined {
+  if (connection === undefined || port === 0 || isUnspecified(connection)) return undefined;
+  const address = override ?? connection.address;
+  return parseAddress(address) === undefined ? undefined : { address, port };
+}
+
+function isUnspecified({ address }: ConnectionData): boolean {
+  return address === '0.0.0.0' || /^[0:]+$/.test(address);
+}

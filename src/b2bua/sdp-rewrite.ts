@@ -1,0 +1,153 @@
+/** Writes what we are to one side into the SDP of the other: addresses, ports, keys, ICE. All else stays as it came. */
+import type { IceCredentials } from '../ice/lite-agent.ts';
+import type { SdpDocument, SdpMedia, SdpSection } from '../wire/sdp.ts';
+import type { ConnectionData } from '../wire/sdp-fields.ts';
+import type { ReplaceFlag } from './ng-request.ts';
+
+const ICE_ATTRIBUTES = [
+  'candidate',
+  'end-of-candidates',
+  'remote-candidates',
+  'ice-ufrag',
+  'ice-pwd',
+  'ice-options',
+  'ice-lite',
+  'ice-mismatch',
+  'ice-pacing',
+];
+const DTLS_ATTRIBUTES = ['fingerprint', 'setup', 'tls-id', 'dtls-id', 'connection'];
+
+/** What becomes of a line. */
+export type WrittenLine =
+  | { readonly kind: 'disabled'; readonly form: DisabledForm | undefined }
+  | {
+      readonly kind: 'kept';
+      readonly port: number;
+      readonly rtcpPort: number;
+      readonly isNullAddress: boolean;
+      /** Undefined: keys, transport and ICE are not ours to touch. */
+      readonly terminated: TerminatedLine | undefined;
+    };
+
+/** The forms in which the filters disable a line. */
+export interface DisabledForm {
+  readonly protocol: string;
+  readonly formats: readonly string[];
+}
+
+export interface TerminatedLine {
+  readonly protocol: string;
+  /** RTP; else the line's own DTLS passes. */
+  readonly isRtp: boolean;
+  /** Values of a=crypto. */
+  readonly cryptos: readonly string[];
+  readonly hasRtcpMux: boolean;
+  readonly ice: { readonly local: IceCredentials; readonly candidates: readonly string[] } | undefined;
+}
+
+/** @param connection our address towards the receiver of the SDP */
+export function rewriteSdp(
+  document: SdpDocument,
+  connection: ConnectionData,
+  lines: readonly WrittenLine[],
+  replace: ReadonlySet<ReplaceFlag>,
+): void {
+  const { session, media } = document;
+  const terminated = lines.flatMap((line) =>
+    line.kind === 'kept' && line.terminated !== undefined ? [line.terminated] : [],
+  );
+  if (lines.every((line) => line.kind === 'disabled' || line.terminated !== undefined)) {
+    unbundle(session);
+    session.removeAttributes(...ICE_ATTRIBUTES);
+    if (terminated.every(({ isRtp }) => isRtp)) session.removeAttributes(...DTLS_ATTRIBUTES);
+    if (terminated.some(({ ice }) => ice !== undefined)) session.appendAttribute('ice-lite');
+  }
+  if (session.value('c') !== undefined) {
+    const users = media.flatMap((section, i) => (section.value('c') === undefined ? [lines[i]] : []));
+    const areNull = users.some((line) => line !== undefined && isNull(line, replace));
+    session.setConnection(areNull ? nullOf(connection) : connection);
+  }
+  for (const [i, section] of media.entries()) {
+    const line = lines[i];
+    if (line !== undefined) rewriteLine(section, line, connection, replace);
+  }
+  rewriteOrigin(document, connection, replace);
+}
+
+function rewriteLine(
+  section: SdpMedia,
+  line: WrittenLine,
+  connection: ConnectionData,
+  replace: ReadonlySet<ReplaceFlag>,
+): void {
+  if (section.value('c') !== undefined) {
+    section.setConnection(isNull(line, replace) ? nullOf(connection) : connection);
+  }
+  if (line.kind === 'disabled') {
+    if (section.port !== 0) section.port = 0;
+    if (line.form) {
+      section.protocol = line.form.protocol;
+      section.formats = line.form.formats;
+    }
+    // Nobody needs to know where a line that is not used would have gone, or its keys.
+    section.removeAttributes('crypto', 'rtcp', ...ICE_ATTRIBUTES);
+    return;
+  }
+  section.port = line.port;
+  if (section.hasAttribute('rtcp')) {
+    const address = section.rtcp()?.connection ? ` IN ${connection.family} ${connection.address}` : '';
+    section.replaceAttributes('rtcp', [`${line.rtcpPort}${address}`]);
+  }
+  if (line.terminated) rewriteTerminated(section, line.terminated);
+}
+
+function rewriteTerminated(section: SdpMedia, line: TerminatedLine): void {
+  if (section.protocol !== line.protocol) section.protocol = line.protocol;
+  section.removeAttributes(...ICE_ATTRIBUTES, 'bundle-only');
+  if (!line.isRtp) return;
+  section.removeAttributes(...DTLS_ATTRIBUTES);
+  section.replaceAttributes('crypto', line.cryptos);
+  if (!line.hasRtcpMux) section.removeAttributes('rtcp-mux', 'rtcp-mux-only');
+  else if (!section.hasAttribute('rtcp-mux')) section.appendAttribute('rtcp-mux');
+  if (line.ice) {
+    section.appendAttribute('ice-ufrag', line.ice.local.ufrag);
+    section.appendAttribute('ice-pwd', line.ice.local.password);
+    for (const candidate of line.ice.candidates) section.appendAttribute('candidate', candidate);
+  }
+}
+
+/** Each line has a port of its own here: one transport for several would lose all but the first. */
+function unbundle(session: SdpSection): void {
+  const groups = session.attributes('group');
+  if (groups.some(isBundle)) {
+    session.replaceAttributes(
+      'group',
+      groups.filter((group) => !isBundle(group)),
+    );
+  }
+}
+
+function isBundle(group: string): boolean {
+  return /^BUNDLE(\s|$)/.test(group);
+}
+
+function rewriteOrigin(
+  document: SdpDocument,
+  connection: ConnectionData,
+  replace: ReadonlySet<ReplaceFlag>,
+): void {
+  if (replace.has('origin')) document.setOrigin(connection);
+  if (replace.has('username')) document.setOrigin({ username: '-' });
+  if (replace.has('session-name') && document.session.value('s') !== undefined) {
+    document.session.setValue('s', '-');
+  }
+}
+
+/** A null address is an old way of putting on hold; it stays one unless the proxy wants it replaced. */
+function isNull(line: WrittenLine, replace: ReadonlySet<ReplaceFlag>): boolean {
+  return line.kind === 'kept' && line.isNullAddress && !replace.has('zero-address');
+}
+
+function nullOf({ family }: ConnectionData): ConnectionData {
+  return { family, address: family === 'IP4' ? '0.0.0.0' : '::' };
+}
