@@ -1,5 +1,11 @@
 /** Rounds of runs and what they come to: medians of those that count. */
-import type { TurnLoadResult } from '../src/bench/turn-result.ts';
+import type { ServerCpuResult, TrafficResult, Verdict } from '../src/bench/load-result.ts';
+
+/** What a round needs of a run's result, whatever was measured. */
+export interface Measured extends TrafficResult {
+  readonly serverProcess: Partial<ServerCpuResult> | null;
+  readonly verdict: Verdict;
+}
 
 /** What is kept of one run. */
 export interface Round {
@@ -25,7 +31,7 @@ export interface Summary {
 }
 
 /** The figures of a run with traffic; with two directions the worse latency. */
-export function toRound(result: TurnLoadResult): Round {
+export function toRound(result: Measured): Round {
   const latencies = result.directions.map(({ latencyMicroseconds }) => latencyMicroseconds);
   return {
     cpuMicroseconds: result.serverProcess?.cpuMicrosecondsPerPacket ?? Number.NaN,

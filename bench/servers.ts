@@ -1,15 +1,13 @@
-/** Starts the servers that are compared, each on ports of its own, pinned to the same CPU. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+/** Starts the servers that are compared, pinned to the same CPU, and ends them. */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-export type ServerName = 'coturn' | 'causeway' | 'forwarder';
-
 export interface Server {
-  readonly name: ServerName;
+  readonly name: string;
   readonly pid: number;
   readonly port: number;
   /** How it was started, for the report. */
@@ -17,18 +15,17 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-export interface ServerOptions {
-  /** Long-term credentials `alice:secret`, or none. */
-  readonly authentication: boolean;
-  /** Relay ports of Causeway; coturn's are those of the recorded command line. */
-  readonly relayPorts: readonly [first: number, last: number];
-  /** Where configuration and logs go. */
+/** How to start a server on loopback, and how to tell that it is there. */
+export interface Launch {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly port: number;
+  /** A datagram to its port that it answers as soon as it is ready. */
+  readonly probe: Uint8Array;
+  /** Where its log goes. */
   readonly directory: string;
 }
 
-/** Outside every range of relay ports, like those of Causeway's other services below. */
-const PORTS: Readonly<Record<ServerName, number>> = { coturn: 8478, causeway: 8479, forwarder: 8480 };
-const REALM = 'TANDBERG';
 const READY_MS_MAX = 10_000;
 const PROBE_MS = 100;
 const STOP_MS_MAX = 5_000;
@@ -42,80 +39,37 @@ export function pinned(part: 'server' | 'generator', command: readonly string[])
   return ['taskset', '-c', String(part === 'server' ? SERVER_CPU : GENERATOR_CPU), ...command];
 }
 
-/** @throws Error, with the end of the server's log, if it does not answer in time. */
-export async function startServer(name: ServerName, options: ServerOptions): Promise<Server> {
-  const command = pinned('server', COMMANDS[name](options));
-  const log = join(options.directory, `${name}.log`);
-  const output = openSync(log, 'w');
-  const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', output, output] });
-  const port = PORTS[name];
+/** Starts servers one after the other, and ends them whatever happens. */
+export async function withServers(
+  launches: readonly Launch[],
+  body: (servers: readonly Server[]) => Promise<void>,
+): Promise<void> {
+  const servers: Server[] = [];
   try {
-    await untilReady(child, port);
+    for (const launch of launches) servers.push(await start(launch));
+    await body(servers);
+  } finally {
+    for (const server of servers) await server.stop();
+  }
+}
+
+/** @throws Error, with the end of the server's log, if it does not answer in time. */
+async function start({ command, directory, name, port, probe }: Launch): Promise<Server> {
+  const words = pinned('server', command);
+  const log = join(directory, `${name}.log`);
+  const output = openSync(log, 'w');
+  const child = spawn(words[0] as string, words.slice(1), { stdio: ['ignore', output, output] });
+  try {
+    await untilReady(child, port, probe);
   } catch (error) {
     child.kill('SIGKILL');
     throw new Error(`${name}: ${(error as Error).message}\n${readFileSync(log, 'utf8').slice(-2000)}`);
   }
   // `taskset` becomes the server: it keeps the process id.
-  return { name, pid: child.pid as number, port, command: command.join(' '), stop: () => stop(child) };
+  return { name, pid: child.pid as number, port, command: words.join(' '), stop: () => stop(child) };
 }
 
-const COMMANDS: Readonly<Record<ServerName, (options: ServerOptions) => string[]>> = {
-  coturn: ({ authentication, directory }) => [
-    'turnserver',
-    '-n',
-    ...(authentication ? ['--lt-cred-mech', '--user', 'alice:secret', '--realm', REALM] : ['--no-auth']),
-    ...'--allow-loopback-peers --listening-ip 127.0.0.1 --relay-ip 127.0.0.1'.split(' '),
-    ...'--no-cli --no-tls --no-dtls --min-port 24000 --max-port 29999'.split(' '),
-    ...['--listening-port', String(PORTS.coturn)],
-    ...['--pidfile', join(directory, 'coturn.pid'), '--log-file', join(directory, 'coturn-own.log')],
-  ],
-  causeway: (options) => {
-    const file = join(options.directory, 'causeway.yaml');
-    writeFileSync(file, causewayConfiguration(options));
-    return [process.execPath, 'dist/main.js', 'serve', '-c', file];
-  },
-  forwarder: ({ directory }) => {
-    const binary = join(directory, 'forwarder');
-    execFileSync('cc', ['-O2', '-o', binary, 'bench/forwarder.c']);
-    return [binary, String(PORTS.forwarder), 'batch'];
-  },
-};
-
-/** JSON is YAML. The limits are opened: every allocation comes from one user on one address. */
-function causewayConfiguration({ authentication, directory, relayPorts }: ServerOptions): string {
-  const unlimited = 100_000;
-  return JSON.stringify({
-    node: {
-      workers: 1,
-      engine: 'batch',
-      stateDirectory: join(directory, 'state'),
-      log: { level: 'warn', format: 'json' },
-    },
-    turn: {
-      listenAddresses: ['127.0.0.1'],
-      relayAddresses: ['127.0.0.1'],
-      requestsPort: PORTS.causeway,
-      protocolMode: 'udp',
-      realm: REALM,
-      authentication,
-      credentials: authentication ? [{ name: 'alice', password: 'secret' }] : [],
-      mediaPorts: relayPorts,
-      peers: { allow: ['127.0.0.0/8'] },
-      limits: {
-        relays: relayPorts[1] - relayPorts[0] + 1,
-        relaysPerUser: unlimited,
-        relaysPerAddress: unlimited,
-        unauthenticatedRepliesPerSecond: unlimited,
-      },
-    },
-    b2bua: { ng: '127.0.0.1:8482' },
-    admin: { http: '127.0.0.1:8481' },
-  });
-}
-
-/** Asks with Binding requests until one is answered. */
-async function untilReady(child: ChildProcess, port: number): Promise<void> {
-  const request = Buffer.from('000100002112a442636175736577617962656e63', 'hex');
+async function untilReady(child: ChildProcess, port: number, probe: Uint8Array): Promise<void> {
   const socket = createSocket('udp4');
   // Nothing listens yet: asked again.
   socket.on('error', () => {});
@@ -123,7 +77,7 @@ async function untilReady(child: ChildProcess, port: number): Promise<void> {
   try {
     for (let waitedMs = 0; waitedMs < READY_MS_MAX; waitedMs += PROBE_MS) {
       if (child.exitCode !== null) throw new Error(`it ended with exit code ${child.exitCode}`);
-      socket.send(request, port, '127.0.0.1');
+      socket.send(probe, port, '127.0.0.1');
       if (await Promise.race([answered, after(PROBE_MS)])) return;
     }
   } finally {

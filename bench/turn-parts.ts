@@ -2,28 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { LOSS_PERCENT_MAX } from '../src/bench/load-result.ts';
 import type { TurnLoadResult } from '../src/bench/turn-result.ts';
-import { ALLOCATIONS_OUTSTANDING, type Load, runAllocations, runTraffic } from './load.ts';
-import { median, type Round, type Summary, summarize, toRound } from './rounds.ts';
-import { type Server, type ServerName, type ServerOptions, startServer } from './servers.ts';
-
-/** Settings of a whole run. */
-export interface Plan {
-  readonly directory: string;
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly warmupSeconds: number;
-  /** Says what is going on. */
-  readonly note: (text: string) => void;
-}
-
-export type Cells = Readonly<Record<string, string | number>>;
-
-/** A part's outcome: rows for people, and everything for the JSON file. */
-export interface PartResult {
-  readonly title: string;
-  readonly rows: readonly Cells[];
-  readonly data: unknown;
-}
+import { alternateRounds, append, figure, measureRound, ratio, type Summaries } from './alternate.ts';
+import type { Cells, PartResult, Plan } from './comparison.ts';
+import { median, type Round, type Summary } from './rounds.ts';
+import { type Server, withServers } from './servers.ts';
+import { ALLOCATIONS_OUTSTANDING, runAllocations, runTraffic, type TurnLoad } from './turn-runs.ts';
+import { type TurnServerName, type TurnServerOptions, turnServer } from './turn-servers.ts';
 
 const DIRECTIONS = ['up', 'down'] as const;
 /** Beside coturn's 24000–29999. */
@@ -42,7 +26,7 @@ const SEARCH_OFFERED_PERCENT_MIN = 95;
 export async function costPart(plan: Plan): Promise<PartResult> {
   const rows: Cells[] = [];
   const data: unknown[] = [];
-  await withServers(plan, ['coturn', 'causeway', 'forwarder'], async (servers) => {
+  await withTurnServers(plan, ['coturn', 'causeway', 'forwarder'], async (servers) => {
     for (const flows of [200, 3000]) {
       for (const direction of DIRECTIONS) {
         for (const packetsPerSecond of [30_000, 100_000]) {
@@ -64,7 +48,7 @@ export async function memoryPart(plan: Plan): Promise<PartResult> {
   const rows: Cells[] = [];
   const data: TurnLoadResult[] = [];
   for (const name of ['coturn', 'causeway'] as const) {
-    await withServers(plan, [name], async ([server]) => {
+    await withTurnServers(plan, [name], async ([server]) => {
       plan.note(`${name}: memory of ${flows} idle allocations`);
       // Code that runs for the first time takes memory too, and is no part of an allocation.
       await runAllocations(server as Server, 50, false, 0);
@@ -83,7 +67,7 @@ export async function capacityPart(plan: Plan): Promise<PartResult> {
   const data: TurnLoadResult[] = [];
   // This range takes in coturn's, which is not running now.
   const relayPorts = [10_000, 32_767] as const;
-  await withServers(
+  await withTurnServers(
     plan,
     ['causeway'],
     async ([server]) => {
@@ -102,10 +86,10 @@ export async function capacityPart(plan: Plan): Promise<PartResult> {
 /** Allocations a second with long-term credentials: two requests each. */
 export async function allocationPart(plan: Plan): Promise<PartResult> {
   const flows = 2000;
-  const perSecond = new Map<ServerName, number[]>();
-  const cpu = new Map<ServerName, number[]>();
-  const generator = new Map<ServerName, number[]>();
-  await withServers(
+  const perSecond = new Map<string, number[]>();
+  const cpu = new Map<string, number[]>();
+  const generator = new Map<string, number[]>();
+  await withTurnServers(
     plan,
     ['coturn', 'causeway'],
     async (servers) => {
@@ -143,7 +127,7 @@ export async function highestRatePart(plan: Plan): Promise<PartResult[]> {
   const rates: Cells[] = [];
   const latencies: Cells[] = [];
   const data: unknown[] = [];
-  await withServers(plan, ['coturn', 'causeway'], async (servers) => {
+  await withTurnServers(plan, ['coturn', 'causeway'], async (servers) => {
     for (const direction of DIRECTIONS) {
       const found: Record<string, string | number> = { direction };
       const highest: number[] = [];
@@ -176,7 +160,7 @@ export async function flatnessPart(plan: Plan): Promise<PartResult> {
   const rows: Cells[] = [];
   const data: unknown[] = [];
   const fewer = { ...plan, rounds: Math.min(plan.rounds, FLATNESS_ROUNDS_MAX) };
-  await withServers(
+  await withTurnServers(
     plan,
     ['coturn', 'causeway', 'forwarder'],
     async (servers) => {
@@ -196,7 +180,7 @@ export async function flatnessPart(plan: Plan): Promise<PartResult> {
   return { title: 'CPU µs per packet by number of allocations, 100 k/s', rows, data };
 }
 
-function flatnessRow(direction: string, server: ServerName, few: Summary, many: Summary): Cells {
+function flatnessRow(direction: string, server: string, few: Summary, many: Summary): Cells {
   return {
     direction,
     server,
@@ -212,34 +196,17 @@ function descriptorsMax(): number {
   return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
-type Traffic = Pick<Load, 'flows' | 'direction' | 'packetsPerSecond'>;
-type Summaries = Readonly<Partial<Record<ServerName, Summary>>>;
+type Traffic = Pick<TurnLoad, 'flows' | 'direction' | 'packetsPerSecond'>;
 
 /** Every server in turn, as many times as there are rounds. */
-async function alternate(plan: Plan, servers: readonly Server[], traffic: Traffic): Promise<Summaries> {
-  const rounds = new Map<ServerName, Round[]>();
-  for (let round = 1; round <= plan.rounds; round++) {
-    for (const server of servers) {
-      const result = await measure(plan, server, traffic);
-      if (result) append(rounds, server.name, result);
-    }
-  }
-  return Object.fromEntries([...rounds].map(([name, list]) => [name, summarize(list)]));
+function alternate(plan: Plan, servers: readonly Server[], traffic: Traffic): Promise<Summaries> {
+  return alternateRounds(plan, servers, (server) => measure(plan, server, traffic));
 }
 
-/** One run; undefined, and a note, if it failed. */
-async function measure(plan: Plan, server: Server, traffic: Traffic): Promise<Round | undefined> {
+function measure(plan: Plan, server: Server, traffic: Traffic): Promise<Round | undefined> {
   const { seconds, warmupSeconds } = plan;
   const what = `${server.name}, ${traffic.flows} allocations, ${traffic.direction}, ${traffic.packetsPerSecond}/s`;
-  try {
-    const round = toRound(await runTraffic(server, { ...traffic, seconds, warmupSeconds }));
-    const flaw = round.counts ? '' : ` (${round.reasons.join('; ')})`;
-    plan.note(`${what}: ${round.cpuMicroseconds.toFixed(2)} µs, p99 ${round.p99Microseconds} µs${flaw}`);
-    return round;
-  } catch (error) {
-    plan.note(`${what}: ${(error as Error).message}`);
-    return undefined;
-  }
+  return measureRound(plan, what, () => runTraffic(server, { ...traffic, seconds, warmupSeconds }));
 }
 
 interface Search {
@@ -279,29 +246,18 @@ async function findHighestRate(plan: Plan, server: Server, direction: 'up' | 'do
   return { packetsPerSecond: Math.round(best), isGeneratorLimit };
 }
 
-/** Starts servers, one of each name, and ends them whatever happens. */
-async function withServers(
+/** The servers of these names, from start to end. */
+function withTurnServers(
   plan: Plan,
-  names: readonly ServerName[],
+  names: readonly TurnServerName[],
   body: (servers: readonly Server[]) => Promise<void>,
-  options: Partial<ServerOptions> = {},
+  options: Partial<TurnServerOptions> = {},
 ): Promise<void> {
-  const servers: Server[] = [];
-  try {
-    for (const name of names) {
-      servers.push(
-        await startServer(name, {
-          authentication: false,
-          relayPorts: RELAY_PORTS,
-          directory: plan.directory,
-          ...options,
-        }),
-      );
-    }
-    await body(servers);
-  } finally {
-    for (const server of servers) await server.stop();
-  }
+  const { directory } = plan;
+  const launches = names.map((name) =>
+    turnServer(name, { authentication: false, relayPorts: RELAY_PORTS, directory, ...options }),
+  );
+  return withServers(launches, body);
 }
 
 function costRow(traffic: Traffic, { causeway, coturn, forwarder }: Summaries): Cells {
@@ -336,20 +292,4 @@ function memoryCells({ allocations, serverProcess }: TurnLoadResult): Cells {
     'MiB after': mib(serverProcess?.memoryBytesAllocated),
     'bytes/allocation': serverProcess?.memoryBytesPerAllocation ?? '',
   };
-}
-
-/** A star where no round counts: see the JSON file for the reasons. */
-function figure(summary: Summary | undefined): string {
-  if (!summary) return 'failed';
-  return `${summary.cpuMicroseconds.toFixed(2)}${summary.counting === 0 ? ' *' : ''}`;
-}
-
-function ratio(a: Summary | undefined, b: Summary | undefined): string {
-  return a && b ? (a.cpuMicroseconds / b.cpuMicroseconds).toFixed(2) : '';
-}
-
-function append<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
-  const list = map.get(key);
-  if (list) list.push(value);
-  else map.set(key, [value]);
 }

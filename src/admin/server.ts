@@ -46,7 +46,7 @@ export async function startAdminServer(
     onLoopback: isLoopback(address),
     log,
     rates: () => meter.rates(),
-    links: () => linkMeter.status(),
+    links: () => linkMeter.status(source.links()),
   });
   const server = createAdaptorServer({
     fetch: app.fetch,

@@ -62,11 +62,9 @@ export class TrafficMeter {
 /** Rates of what goes over the links of the B2BUA's zones. */
 export class LinkMeter {
   readonly #meter = new RateMeter();
-  #links: readonly LinkTotals[] = [];
 
   /** The links and their order stay the same while a node runs. */
   sample(nowMs: number, links: readonly LinkTotals[]): void {
-    this.#links = links;
     this.#meter.sample(
       nowMs,
       links.flatMap(({ packetsReceived, bytesReceived, packetsSent, bytesSent }) => [
@@ -78,8 +76,9 @@ export class LinkMeter {
     );
   }
 
-  status(): LinkStatus[] {
-    return this.#links.map((link, i) => ({
+  /** @param links as they are now */
+  status(links: readonly LinkTotals[]): LinkStatus[] {
+    return links.map((link, i) => ({
       ...link,
       packetsPerSecondReceived: this.#meter.perSecond(4 * i, 1),
       bitsPerSecondReceived: this.#meter.perSecond(4 * i + 1, BITS),

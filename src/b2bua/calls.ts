@@ -122,7 +122,9 @@ export class Calls {
   }
 
   #silenceSecondsMax(call: Call): number {
-    const { holdTimeoutSeconds, mediaTimeoutSeconds } = this.#parts.settings;
+    const { holdTimeoutSeconds, mediaTimeoutSeconds, offerTimeoutSeconds } = this.#parts.settings;
+    // An answer may be early (183), and then the callee still rings.
+    if (call.lastPacketMs < 0) return Math.max(offerTimeoutSeconds, mediaTimeoutSeconds);
     const lines = call.legs.flatMap(({ lines }) => lines).flatMap(({ remote }) => remote ?? []);
     return lines.length > 0 && lines.every(isHeld)
       ? Math.max(holdTimeoutSeconds, mediaTimeoutSeconds)

@@ -140,7 +140,9 @@ export class MediaPlane {
   }
 
   async call(id: string): Promise<CallReport | undefined> {
-    const reports = await Promise.all(this.callWorkers.map((worker) => worker.ask({ command: 'call', id })));
+    const reports = await Promise.all(
+      this.callWorkers.map((worker) => worker.ask({ command: 'call', reference: id })),
+    );
     return reports.find((report) => report !== null) ?? undefined;
   }
 

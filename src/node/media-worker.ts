@@ -219,7 +219,7 @@ class MediaWorker {
       case 'calls':
         return this.#b2bua?.report(request.callsMax, nowMs) ?? [];
       case 'call':
-        return this.#b2bua?.reportOne(request.id, nowMs) ?? null;
+        return this.#b2bua?.reportOne(request.reference, nowMs) ?? null;
       case 'reload-tls':
         for (const listener of this.#streamListeners) {
           if (listener.protocol === 'tls') listener.reload(request.tls);

@@ -51,7 +51,7 @@ export type WorkerCommand =
   | { readonly command: 'remove-user'; readonly name: string }
   | { readonly command: 'ng'; readonly dictionary: NgDictionary }
   | { readonly command: 'calls'; readonly callsMax: number }
-  | { readonly command: 'call'; readonly id: string }
+  | { readonly command: 'call'; readonly reference: string }
   | { readonly command: 'reload-tls'; readonly tls: TlsPem }
   | { readonly command: 'stop' };
 

@@ -7,11 +7,11 @@ set -euo pipefail
 # coturn: turnutils_uclient, turnutils_peer, turnserver.  libnss3-tools: certutil, by which
 # Chromium trusts the suite's own certificate authority.  nftables, conntrack and iproute2:
 # the NATs of the lab.  kamailio and baresip-core: the SIP proxy and the phones of whole calls.
-# wireshark-common: dumpcap.  python3-pylibsrtp: libsrtp, an independent SRTP.
+# tcpdump and wireshark-common (dumpcap): captures.  python3-pylibsrtp: libsrtp, an independent SRTP.
 packages=(
   coturn python3-aioice chromium libnss3-tools openssl
   nftables conntrack iproute2
-  kamailio baresip-core wireshark-common python3-pylibsrtp
+  kamailio baresip-core tcpdump wireshark-common python3-pylibsrtp
 )
 
 missing=()

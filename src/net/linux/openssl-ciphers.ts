@@ -142,7 +142,9 @@ export class OpenSslAead implements AeadCipher {
   }
 
   #saveFront(text: number, length: number): void {
-    if (length > FRONT_BYTES_MAX) throw new RangeError(`additional data have at most 64 KiB: ${length}`);
+    if (!(length >= AES_BLOCK_BYTES && length <= FRONT_BYTES_MAX)) {
+      throw new RangeError(`additional data have 8 bytes to 64 KiB: padded they would have ${length}`);
+    }
     this.#slab.bytes.copyWithin(this.#scratch.front, text - length, text);
   }
 

@@ -1,4 +1,4 @@
-/** What passed an interface: UDP packets captured by dumpcap, and the RTP and SDP among them. */
+/** What passed an interface: UDP packets captured by tcpdump, and the RTP and SDP among them. */
 import { readFile, stat } from 'node:fs/promises';
 import { waitUntilReady } from '../harness.ts';
 import { startBackground } from '../processes.ts';
@@ -34,15 +34,16 @@ export async function startCapture(
   file: string,
 ): Promise<Capture> {
   const [command, ...args] = network.within(namespace);
-  const dumpcap = startBackground(command, [
+  const tcpdump = startBackground(command, [
     ...args,
-    ...['dumpcap', '-q', '-P', '-i', networkInterface, '-f', 'udp', '-w', file],
+    // At once: what the kernel has not handed over when the capture ends would be missing.
+    ...['tcpdump', '--immediate-mode', '-U', '-Z', 'root', '-i', networkInterface, '-w', file, 'udp'],
   ]);
-  // dumpcap writes the file's header when it has begun to listen.
-  await waitUntilReady(dumpcap, async () => (await sizeOf(file)) > 0);
+  // tcpdump writes the file's header when it has begun to listen.
+  await waitUntilReady(tcpdump, async () => (await sizeOf(file)) > 0);
   return {
     async stop() {
-      await dumpcap.stop();
+      await tcpdump.stop();
       return udpPackets(await readFile(file));
     },
   };

@@ -25,7 +25,10 @@ beforeEach(() => {
 
 function app(options: Partial<AdminAppOptions> = {}): Hono {
   const log = pino({}, { write: (line: string) => void logLines.push(line) });
-  return createAdminApp({ source, token: null, onLoopback: false, log, rates: () => RATES, ...options });
+  return createAdminApp({
+    ...{ source, token: null, onLoopback: false, log, rates: () => RATES, links: () => [] },
+    ...options,
+  });
 }
 
 function postCredential(body: unknown, headers: Record<string, string> = JSON_TYPE): Promise<Response> {

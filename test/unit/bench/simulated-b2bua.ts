@@ -34,7 +34,8 @@ export class SimulatedB2bua extends SimulatedIo {
   /** The offerer's own key goes to the callee, as rtpengine does. */
   handsKeysThrough = false;
   /** Decides for the n-th command, counted from 1: answered, lost, or refused with a reason. */
-  onCommand: (command: number, name: string) => 'answer' | 'lose' | { readonly refusal: string } = () => 'answer';
+  onCommand: (command: number, name: string) => 'answer' | 'lose' | { readonly refusal: string } = () =>
+    'answer';
   /** Decides for the n-th packet, counted from 1, how often it arrives. */
   copies: (packet: number) => number = () => 1;
   /** May change the n-th packet as the receiver will get it. */
@@ -65,7 +66,7 @@ export class SimulatedB2bua extends SimulatedIo {
     const space = text.indexOf(' ');
     const command = decodeBencode(packet.subarray(space + 1)) as BencodeDictionary;
     this.commands.push(command);
-    const decision = this.onCommand(this.commands.length, String(command['command']));
+    const decision = this.onCommand(this.commands.length, String(command.command));
     if (decision === 'lose') return;
     const reply =
       decision === 'answer'
@@ -76,9 +77,10 @@ export class SimulatedB2bua extends SimulatedIo {
 
   #carryOut(command: BencodeDictionary): BencodeDictionary {
     const id = String(command['call-id']);
-    const sdp = String(command['sdp'] ?? '');
-    if (command['command'] === 'offer') return { sdp: this.#offer(id, sdp, String(command['transport-protocol'])) };
-    if (command['command'] === 'answer') return { sdp: this.#answer(id, sdp) };
+    const sdp = String(command.sdp ?? '');
+    if (command.command === 'offer')
+      return { sdp: this.#offer(id, sdp, String(command['transport-protocol'])) };
+    if (command.command === 'answer') return { sdp: this.#answer(id, sdp) };
     this.calls.delete(id);
     return {};
   }
