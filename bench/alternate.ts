@@ -47,7 +47,7 @@ export function figure(summary: Summary | undefined): string {
 
 /** Of the CPU cost of two servers. */
 export function ratio(a: Summary | undefined, b: Summary | undefined): string {
-  return a && b ? (a.cpuMicroseconds / b.cpuMicroseconds).toFixed(2) : '';
+  return a && b && b.cpuMicroseconds > 0 ? (a.cpuMicroseconds / b.cpuMicroseconds).toFixed(2) : '';
 }
 
 export function append<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {

@@ -2,7 +2,7 @@
  * A comparison of servers as a program: its options, the machine it ran on, and its report in Markdown
  * and JSON.
  */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -153,10 +153,8 @@ function cpuTicks(): { idle: number; all: number } {
   return { idle: (ticks[3] ?? 0) + (ticks[4] ?? 0), all: ticks.reduce((sum, value) => sum + value, 0) };
 }
 
+/** Of what a command says on either stream. */
 function firstLine(command: string, ...parameters: string[]): string {
-  try {
-    return execFileSync(command, parameters, { encoding: 'utf8' }).split('\n', 1)[0] ?? '';
-  } catch {
-    return 'absent';
-  }
+  const { error, stderr, stdout } = spawnSync(command, parameters, { encoding: 'utf8' });
+  return error ? 'absent' : (`${stdout}${stderr}`.split('\n', 1)[0] ?? '');
 }

@@ -24,6 +24,8 @@ export interface AgreementParts {
 
 /** What was agreed with one side of a line, beside its description. */
 export interface Terms {
+  /** What each component carries, a `CARRIES_…`; a component beyond those is out of use. */
+  readonly carries: readonly number[];
   /** Undefined: unencrypted, or not ours to decrypt. */
   readonly crypto: { readonly theirs: SdesCrypto; readonly own: OwnKey } | undefined;
   readonly isMuxed: boolean;
@@ -49,9 +51,16 @@ export class Agreement {
     line.remote = remote;
     line.ice?.setRemoteUfrag(remote.ice?.ufrag);
     this.#setKeys(line, terms.crypto);
+    const isNewcomer = takesOver(line, terms.request);
     for (const [i, component] of line.components.entries()) {
+      const carries = terms.carries[i];
+      if (carries === undefined) {
+        this.#silence(component);
+        continue;
+      }
+      component.carries = carries;
       component.clockRates = line.kind === 'rtp' ? remote.clockRates : undefined;
-      this.#setRemote(component, line, i === 0 ? rtp : rtcp, terms);
+      this.#setRemote(component, line, i === 0 ? rtp : rtcp, { ...terms, isNewcomer });
     }
   }
 
@@ -81,6 +90,15 @@ export class Agreement {
       forward(near, far);
       forward(far, near);
     }
+  }
+
+  /** Nothing comes in at the component, and nothing goes out. */
+  #silence(component: Component): void {
+    component.unfollow(this.#parts.io.endpoints);
+    component.latchUntilMs = 0;
+    component.receiver = component.sender = undefined;
+    component.ice = undefined;
+    component.isNominated = component.isLearned = component.isSettled = false;
   }
 
   #setKeys(line: Line, crypto: Terms['crypto']): void {
@@ -115,7 +133,7 @@ export class Agreement {
     component: Component,
     line: Line,
     address: TransportAddress | undefined,
-    { request, nowMs }: Terms,
+    { request, isNewcomer, nowMs }: Terms & { readonly isNewcomer: boolean },
   ): void {
     const { endpoints } = this.#parts.io;
     const before = component.remote;
@@ -131,32 +149,61 @@ export class Agreement {
       return;
     }
     component.isLearned = component.isSettled = false;
+    // Nothing is sent to a null address (see `forward`), but who was heard may go on, with music perhaps.
+    if (line.remote?.isNullAddress) return;
+    this.#setSignalled(component, line, address, { request, isNewcomer });
+    if (component.isMultiplexed) this.#parts.ports.route(component, before);
+  }
+
+  #setSignalled(
+    component: Component,
+    line: Line,
+    address: TransportAddress | undefined,
+    { request, isNewcomer }: Pick<Terms, 'request'> & { readonly isNewcomer: boolean },
+  ): void {
+    const { endpoints } = this.#parts.io;
     const row = endpoints.acquire();
     if (row < 0) return;
-    const isKnown = address !== undefined && endpoints.setText(row, address.address, address.port);
-    if (!isKnown) {
+    if (address === undefined || !endpoints.setText(row, address.address, address.port)) {
       endpoints.release(row);
       component.unfollow(endpoints);
-    } else if (
-      component.signalled >= 0 &&
-      endpoints.equals(component.signalled, row) &&
-      !request.flags.has('reset')
-    ) {
-      endpoints.release(row); // the same as before: what was learned of it stays
-    } else {
-      if (component.signalled >= 0) endpoints.release(component.signalled);
-      component.signalled = row;
-      component.follow(endpoints, row);
+      return;
     }
-    if (component.isMultiplexed) this.#parts.ports.route(component, before);
+    const { remote, signalled } = component;
+    if (isNewcomer && remote >= 0 && !endpoints.equals(remote, row)) component.forsake(endpoints);
+    const isSame = signalled >= 0 && endpoints.equals(signalled, row) && !request.flags.has('reset');
+    if (isSame && component.remote >= 0) {
+      endpoints.release(row); // what was learned of it stays
+      // Who says that he will not speak need not be looked for: whoever did would be another.
+      if (isSilent(line)) component.latchUntilMs = 0;
+      return;
+    }
+    if (signalled >= 0) endpoints.release(signalled);
+    component.signalled = row;
+    component.heardMs = -1;
+    component.follow(endpoints, row);
   }
 }
 
 function forward(from: Line, to: Line): void {
+  const isListening = to.remote !== undefined && !to.remote.isNullAddress;
   for (const [i, component] of from.components.entries()) {
-    component.forwardsTo = component.carries === CARRIES_OPAQUE ? to.components[i] : to.rtp;
-    component.forwardsRtcpTo = to.rtcp;
+    const media = component.carries === CARRIES_OPAQUE ? to.components[i] : to.rtp;
+    component.forwardsTo = isListening ? media : undefined;
+    component.forwardsRtcpTo = isListening ? to.rtcp : undefined;
   }
+}
+
+/** Notes whose description is in force; whether it is another user agent's than the one of before (a fork). */
+function takesOver(line: Line, { command, fromTag, toTag }: NgRequest): boolean {
+  const before = line.tag;
+  line.tag = command === 'answer' ? toTag : fromTag;
+  return before !== undefined && before !== line.tag;
+}
+
+/** Whether the side says that it sends nothing. */
+function isSilent({ remote }: Line): boolean {
+  return remote?.direction === 'recvonly' || remote?.direction === 'inactive';
 }
 
 /** The same text for the same suite, keys and MKIs. */

@@ -15,6 +15,9 @@ import type { SrtpSuite } from './srtp/suites.ts';
 /** Keys that a side has sent with earlier and may come back to: their replay windows and ROCs live on. */
 const RECEIVERS_KEPT = 4;
 
+/** Forks that have answered at one leg, and may yet be named. */
+const EARLIER_TAGS_MAX = 32;
+
 /** A key of ours for one line, leg and suite: what we send to that side is encrypted with it, and nothing else ever. */
 export interface OwnKey {
   readonly suite: SrtpSuite;
@@ -44,6 +47,8 @@ export class Line {
   isMuxed = false;
   /** What this side said when it was last agreed on. */
   remote: RemoteLine | undefined;
+  /** Tag under which it said so. */
+  tag: string | undefined;
   /** Undefined where it was not offered, or as disabled. */
   offered: OfferedLine | undefined;
   /** By name of the suite. */
@@ -86,8 +91,10 @@ export class Line {
 /** An offer that waits for its answer: only then does it change what the packets do. */
 export interface PendingOffer {
   readonly lines: readonly RemoteLine[];
-  /** How the receiver of the answer wants things; the flags of the offer. */
+  /** How the receiver of the answer wants things; the flags of the offer, without its SDP. */
   readonly request: NgRequest;
+  /** Its packets are to pass untouched. */
+  readonly isRelayed: boolean;
 }
 
 /** One side of a call: a SIP user agent, known by its tag. */
@@ -136,6 +143,15 @@ export class Leg {
     return this.tag === tag || this.earlierTags.has(tag);
   }
 
+  /** Takes note of the tag of an answer. */
+  answeredAs(tag: string): void {
+    if (this.tag !== undefined && this.tag !== tag) this.earlierTags.add(this.tag);
+    this.tag = tag;
+    this.earlierTags.delete(tag);
+    const [oldest] = this.earlierTags;
+    if (oldest !== undefined && this.earlierTags.size > EARLIER_TAGS_MAX) this.earlierTags.delete(oldest);
+  }
+
   line(index: number): Line {
     let line = this.lines[index];
     while (line === undefined) {
@@ -181,7 +197,7 @@ export class Call {
   /** Monotonic; undefined: not to be deleted. */
   deleteAtMs: number | undefined;
   isAnswered = false;
-  /** Whether an offer of a call that is relayed found both zones relaying. */
+  /** Both zones relay: packets pass untouched. */
   isRelayed = false;
 
   constructor(id: string, callId: string, nowMs: number, unixMs: number) {

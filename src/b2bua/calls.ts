@@ -1,11 +1,11 @@
 /** The calls of a core: by call-id, how their legs are found, and how they end. */
 import { count } from '../wire/counters.ts';
 import type { DatagramIo } from '../wire/datagram-io.ts';
+import type { AddressFamily } from '../wire/sdp-fields.ts';
 import { Call, Leg } from './call.ts';
 import { B2BUA } from './counters.ts';
 import { type CallReport, type Observer, reportCall } from './inspect.ts';
 import type { MediaPorts } from './media-ports.ts';
-import type { NgRequest } from './ng-request.ts';
 import type { Reception } from './reception.ts';
 import { isHeld } from './remote-line.ts';
 import type { B2buaEvents, B2buaSettings, CallEnd } from './settings.ts';
@@ -78,11 +78,17 @@ export class Calls {
     return report;
   }
 
-  addLeg(call: Call, tag: string | undefined, zone: number, request: NgRequest): Leg {
+  /** `wanted`: the family of its address, where the zone has it. */
+  addLeg(
+    call: Call,
+    tag: string | undefined,
+    zone: number,
+    wanted: AddressFamily | undefined,
+    viaBranch: string | undefined,
+  ): Leg {
     const { addresses } = this.#parts.settings.zones[zone] ?? { addresses: [] };
-    const address = addresses.find(({ family }) => family === request.addressFamily) ?? addresses[0];
+    const address = addresses.find(({ family }) => family === wanted) ?? addresses[0];
     if (!address) throw new RangeError(`zone ${zone} has no address`);
-    const { viaBranch } = request;
     const leg = new Leg(tag, { viaBranch, zone, address, createdUnixMs: this.#parts.unixMs() });
     call.legs.push(leg);
     return leg;
@@ -126,7 +132,9 @@ export class Calls {
     // An answer may be early (183), and then the callee still rings.
     if (call.lastPacketMs < 0) return Math.max(offerTimeoutSeconds, mediaTimeoutSeconds);
     const lines = call.legs.flatMap(({ lines }) => lines).flatMap(({ remote }) => remote ?? []);
-    return lines.length > 0 && lines.every(isHeld)
+    // Lines that are no RTP (BFCP) cannot be put on hold, and are silent for as long as nobody uses them.
+    const media = lines.filter(({ kind }) => kind === 'rtp');
+    return media.length > 0 && media.every(isHeld)
       ? Math.max(holdTimeoutSeconds, mediaTimeoutSeconds)
       : mediaTimeoutSeconds;
   }

@@ -1,10 +1,10 @@
 /** The commands of the `ng` protocol (but for those that concern a whole node), answered from the calls of one core. */
 import { count } from '../wire/counters.ts';
 import { SdpDocument } from '../wire/sdp.ts';
+import type { AddressFamily } from '../wire/sdp-fields.ts';
 import type { Call, Leg } from './call.ts';
 import type { Calls } from './calls.ts';
 import { B2BUA } from './counters.ts';
-import type { Refusal } from './encryption-policy.ts';
 import { queryDictionary } from './inspect.ts';
 import { type NgDictionary, type NgRequest, parseNgRequest } from './ng-request.ts';
 import type { OfferAnswer } from './offer-answer.ts';
@@ -13,7 +13,18 @@ import type { B2buaEvents, B2buaSettings } from './settings.ts';
 /** The text that makes proxies try another engine; to the letter. */
 const TOO_MANY_CALLS = 'Parallel session limit reached';
 const UNKNOWN_CALL = 'Unknown call-id';
+const NO_CALL_ID = 'No call-id in message';
+const NO_FROM_TAG = 'No from-tag in message';
+const TALKS_TO_ITSELF = 'Invalid dialogue association';
+const NOT_DELETED = "Call-ID not found or tags didn't match";
+/** Of an error, printable ASCII alone: it may quote what others wrote, and ends in logs. */
+const REASON_CHARACTERS_MAX = 200;
 const LIST_CALLS_DEFAULT = 32;
+/** Of a call-id, tag or branch: SIP's own are below 256. */
+const NAME_CHARACTERS_MAX = 1024;
+/** Legs of a call: it forks to no more at once. */
+const LEGS_MAX = 32;
+const DELETE_DELAY_SECONDS_MAX = 3600;
 
 export interface CommandsParts {
   readonly settings: B2buaSettings;
@@ -48,13 +59,14 @@ export class Commands {
     const { counters, events, calls } = this.#parts;
     this.#nowMs = calls.nowMs = nowMs;
     for (const text of request.unknown) events.unknownFlag(text);
-    const outcome = this.#dispatch(request);
+    const outcome = nameRefusal(request) ?? this.#dispatch(request);
     if (!(outcome instanceof Refused)) return outcome;
     count(counters, B2BUA.ngErrors);
+    const reason = outcome.reason.slice(0, REASON_CHARACTERS_MAX).replace(/[^ -~]/g, '?');
     if (!outcome.isLoad || !request.supports.has('load limit')) {
-      return { result: 'error', 'error-reason': outcome.reason };
+      return { result: 'error', 'error-reason': reason };
     }
-    return { result: 'load limit', message: outcome.reason, 'error-reason': outcome.reason };
+    return { result: 'load limit', message: reason, 'error-reason': reason };
   }
 
   #dispatch(request: NgRequest): NgDictionary | Refused {
@@ -92,10 +104,11 @@ export class Commands {
   }
 
   #offer(request: NgRequest): NgDictionary | Refused {
-    const { calls, offerAnswer } = this.#parts;
-    const { callId, fromTag } = request;
-    if (callId === undefined) return new Refused('No call-id in message');
-    if (fromTag === undefined) return new Refused('No from-tag in message');
+    const { calls } = this.#parts;
+    const { callId, fromTag, toTag } = request;
+    if (callId === undefined) return new Refused(NO_CALL_ID);
+    if (fromTag === undefined) return new Refused(NO_FROM_TAG);
+    if (fromTag === toTag) return new Refused(TALKS_TO_ITSELF);
     const document = readSdp(request);
     if (document instanceof Refused) return document;
     const zones = this.#zones(request);
@@ -104,58 +117,55 @@ export class Commands {
     const call = known ?? calls.create(callId);
     if (!call) return new Refused(TOO_MANY_CALLS, true);
     const legsBefore = new Set(call.legs);
-    const offerer = call.legOf(fromTag) ?? calls.addLeg(call, fromTag, zones[0], withoutFamily(request));
-    const answerer =
-      this.#answererOfOffer(call, offerer, request) ?? calls.addLeg(call, undefined, zones[1], request);
-    answerer.mediaAddress = request.mediaAddress ?? answerer.mediaAddress;
-    const refusal = offerAnswer.offer(call, offerer, answerer, document, request);
-    if (refusal) {
-      for (const leg of [...call.legs]) if (!legsBefore.has(leg)) calls.removeLeg(call, leg);
-      if (!known) calls.abandon(call);
-      return refused(refusal);
-    }
-    offerer.offeredTo = answerer;
-    this.#signalled(call);
-    return this.#sdpReply(answerer, document, request);
+    const refusal = this.#offerIn(call, fromTag, zones, document, request);
+    if (!(refusal instanceof Refused)) return refusal;
+    for (const leg of [...call.legs]) if (!legsBefore.has(leg)) calls.removeLeg(call, leg);
+    if (!known) calls.abandon(call);
+    return refusal;
   }
 
-  /** The leg that a further offer of a call goes to; undefined: a new one. */
-  #answererOfOffer(call: Call, offerer: Leg, request: NgRequest): Leg | undefined {
-    const others = call.legs.filter((leg) => leg !== offerer);
-    const { toTag, viaBranch } = request;
-    const byTag = toTag === undefined ? undefined : others.find((leg) => leg.hasTag(toTag));
-    if (byTag) return byTag;
-    if (viaBranch !== undefined) return others.find((leg) => leg.viaBranch === viaBranch);
-    const before = offerer.offeredTo ?? offerer.peer;
-    if (before === undefined || !others.includes(before)) return undefined;
-    // Without a to-tag it is a new branch, which may lead elsewhere.
-    const zones = this.#zones(request);
-    const isElsewhere =
-      !(zones instanceof Refused) && request.direction.length > 0 && zones[1] !== before.zone;
-    if (toTag !== undefined || !isElsewhere) return before;
-    return undefined;
+  /** An offer in a call that is there; a refusal may leave new legs behind. */
+  #offerIn(
+    call: Call,
+    fromTag: string,
+    zones: readonly [number, number],
+    document: SdpDocument,
+    request: NgRequest,
+  ): NgDictionary | Refused {
+    const { calls, offerAnswer } = this.#parts;
+    const offererFamily = familyOf(document, request);
+    const offerer = call.legOf(fromTag) ?? calls.addLeg(call, fromTag, zones[0], offererFamily, undefined);
+    let answerer = answererOfOffer(call, offerer, zones[1], request);
+    if (!answerer) {
+      if (call.legs.length >= LEGS_MAX) return new Refused(`The call has ${call.legs.length} legs already`);
+      const family = this.#familyInto(zones[1], offererFamily, request);
+      if (family instanceof Refused) return family;
+      answerer = calls.addLeg(call, request.toTag, zones[1], family, request.viaBranch);
+    }
+    const refusal = offerAnswer.offer({ call, offerer, answerer, document, request, nowMs: this.#nowMs });
+    if (refusal) return new Refused(refusal.refusal);
+    this.#signalled(call);
+    return this.#sdpReply(answerer, document, request);
   }
 
   #answer(request: NgRequest): NgDictionary | Refused {
     const { calls, offerAnswer } = this.#parts;
     const { callId, fromTag, toTag } = request;
-    if (callId === undefined) return new Refused('No call-id in message');
-    if (fromTag === undefined) return new Refused('No from-tag in message');
+    if (callId === undefined) return new Refused(NO_CALL_ID);
+    if (fromTag === undefined) return new Refused(NO_FROM_TAG);
     if (toTag === undefined) return new Refused('No to-tag in message');
-    const call = calls.get(callId);
-    if (!call) return new Refused(UNKNOWN_CALL);
+    if (fromTag === toTag) return new Refused(TALKS_TO_ITSELF);
     const document = readSdp(request);
     if (document instanceof Refused) return document;
+    const call = calls.get(callId);
+    if (!call) return new Refused(UNKNOWN_CALL);
     const offerer = call.legOf(fromTag);
     if (!offerer?.pending) return new Refused('No offer to answer');
     const answerer = answererOfAnswer(call, offerer, request, toTag);
     if (!answerer) return new Refused('No offer to answer');
-    offerer.mediaAddress = request.mediaAddress ?? offerer.mediaAddress;
-    const refusal = offerAnswer.answer(call, offerer, answerer, document, request, this.#nowMs);
-    if (refusal) return refused(refusal);
-    if (answerer.tag !== undefined && answerer.tag !== toTag) answerer.earlierTags.add(answerer.tag);
-    answerer.tag = toTag;
-    answerer.earlierTags.delete(toTag);
+    const refusal = offerAnswer.answer({ call, offerer, answerer, document, request, nowMs: this.#nowMs });
+    if (refusal) return new Refused(refusal.refusal);
+    answerer.answeredAs(toTag);
     call.isAnswered = true;
     this.#signalled(call);
     return this.#sdpReply(offerer, document, request);
@@ -164,12 +174,13 @@ export class Commands {
   /** A delete names either side, both, a branch, or none: then all of the call. */
   #delete(request: NgRequest): NgDictionary | Refused {
     const { calls } = this.#parts;
-    const call = request.callId === undefined ? undefined : calls.get(request.callId);
+    if (request.callId === undefined) return new Refused(NO_CALL_ID);
+    const call = calls.get(request.callId);
     const tags = [request.fromTag, request.toTag].filter((tag) => tag !== undefined);
     const matches = tags.length === 0 || tags.some((tag) => call?.legOf(tag) !== undefined);
     if (!call || !matches) {
-      if (request.flags.has('fatal')) return new Refused(UNKNOWN_CALL);
-      return { result: 'ok', warning: 'Call-ID not found or tags did not match' };
+      if (request.flags.has('fatal')) return new Refused(NOT_DELETED);
+      return { result: 'ok', warning: NOT_DELETED };
     }
     const branch = branchToDelete(call, request);
     if (branch) {
@@ -177,9 +188,9 @@ export class Commands {
       calls.removeLeg(call, branch);
       return { result: 'ok', ...report };
     }
-    const delaySeconds = request.deleteDelaySeconds ?? 0;
+    const delaySeconds = Math.min(request.deleteDelaySeconds ?? 0, DELETE_DELAY_SECONDS_MAX);
     if (delaySeconds > 0) {
-      call.deleteAtMs = this.#nowMs + delaySeconds * 1000;
+      call.deleteAtMs = Math.min(call.deleteAtMs ?? Infinity, this.#nowMs + delaySeconds * 1000);
       return { result: 'ok', ...queryDictionary(calls.report(call)) };
     }
     return { result: 'ok', ...queryDictionary(calls.end(call, 'deleted')) };
@@ -221,21 +232,29 @@ export class Commands {
   }
 
   /** Places of the zones that the SDP comes from and goes to. */
-  #zones({ direction, addressFamily }: NgRequest): readonly [number, number] | Refused {
+  #zones({ direction }: NgRequest): readonly [number, number] | Refused {
     const { zones, anyDirection } = this.#parts.settings;
     const places: number[] = [];
-    for (const name of direction.length === 0 ? [undefined, undefined] : direction) {
-      const place =
-        name === undefined ? 0 : zones.findIndex((zone) => zone.name === name || String(zone.id) === name);
-      if (place < 0 && !anyDirection) return new Refused(`Unknown zone in direction: ${name}`);
+    for (const wanted of direction) {
+      const place = zones.findIndex(({ name, id }) => name === wanted || String(id) === wanted);
+      if (place < 0 && !anyDirection) return new Refused(`Unknown zone in direction: ${wanted}`);
       places.push(Math.max(0, place));
     }
     const [from = 0, to = 0] = places;
-    const addresses = zones[to]?.addresses ?? [];
-    if (addressFamily !== undefined && !addresses.some(({ family }) => family === addressFamily)) {
-      return new Refused(`Zone ${zones[to]?.name} has no ${addressFamily} address`);
-    }
     return [from, to];
+  }
+
+  /** Which address a new leg in the zone gets: of the family asked for, else of the other side's if there is one. */
+  #familyInto(
+    place: number,
+    otherSide: AddressFamily | undefined,
+    { addressFamily }: NgRequest,
+  ): AddressFamily | undefined | Refused {
+    const zone = this.#parts.settings.zones[place];
+    if (addressFamily !== undefined && !zone?.addresses.some(({ family }) => family === addressFamily)) {
+      return new Refused(`Zone ${zone?.name} has no ${addressFamily} address`);
+    }
+    return addressFamily ?? otherSide;
   }
 
   #signalled(call: Call): void {
@@ -255,9 +274,37 @@ function readSdp({ sdp }: NgRequest): SdpDocument | Refused {
   return SdpDocument.parse(sdp) ?? new Refused('Failed to parse SDP');
 }
 
-/** `address-family` is about the receiver of the SDP. */
-function withoutFamily(request: NgRequest): NgRequest {
-  return { ...request, addressFamily: undefined, viaBranch: undefined };
+function nameRefusal({ callId, fromTag, toTag, viaBranch }: NgRequest): Refused | undefined {
+  const isTooLong = (name = ''): boolean => name.length > NAME_CHARACTERS_MAX;
+  return [callId, fromTag, toTag, viaBranch].some(isTooLong)
+    ? new Refused(`call-id, tags and via-branch must be ≤ ${NAME_CHARACTERS_MAX} characters`)
+    : undefined;
+}
+
+/** The family by which the sender of an SDP is reached; undefined if it has no line that tells. */
+function familyOf(document: SdpDocument, request: NgRequest): AddressFamily | undefined {
+  if (request.flags.has('SIP-source-address') && request.receivedFrom !== undefined) {
+    return request.receivedFrom.includes(':') ? 'IP6' : 'IP4';
+  }
+  for (const line of document.media) {
+    const connection = line.port === 0 ? undefined : line.connection();
+    if (connection) return connection.family;
+  }
+  return undefined;
+}
+
+/** The leg that a further offer of a call goes to; undefined: a new one. */
+function answererOfOffer(call: Call, offerer: Leg, zone: number, request: NgRequest): Leg | undefined {
+  const others = call.legs.filter((leg) => leg !== offerer);
+  const { toTag, viaBranch, direction } = request;
+  const byTag = toTag === undefined ? undefined : others.find((leg) => leg.hasTag(toTag));
+  if (byTag) return byTag;
+  if (viaBranch !== undefined) return others.find((leg) => leg.viaBranch === viaBranch);
+  const before = others.find((leg) => leg === (offerer.offeredTo ?? offerer.peer));
+  // Without a to-tag it is a new branch, which may lead elsewhere.
+  const isElsewhere = toTag === undefined && direction.length > 0 && before?.zone !== zone;
+  if (!isElsewhere) return before;
+  return others.find((leg) => leg.zone === zone && leg.tag === undefined && leg.viaBranch === undefined);
 }
 
 function answererOfAnswer(call: Call, offerer: Leg, request: NgRequest, toTag: string): Leg | undefined {
@@ -271,14 +318,13 @@ function answererOfAnswer(call: Call, offerer: Leg, request: NgRequest, toTag: s
 }
 
 /** The fork that a delete is about while the call goes on without it. */
-function branchToDelete(call: Call, { viaBranch, toTag }: NgRequest): Leg | undefined {
+function branchToDelete(call: Call, { viaBranch, fromTag, toTag }: NgRequest): Leg | undefined {
   if (call.legs.length <= 2) return undefined;
-  if (viaBranch !== undefined) return call.legs.find((leg) => leg.viaBranch === viaBranch);
-  const leg = call.legOf(toTag);
-  const isActive = leg?.peer?.peer === leg;
-  return leg && !isActive ? leg : undefined;
+  const branch = viaBranch === undefined ? undefined : call.legs.find((leg) => leg.viaBranch === viaBranch);
+  return branch ?? [toTag, fromTag].map((tag) => call.legOf(tag)).find(isSuperseded);
 }
 
-function refused({ refusal }: Refusal): Refused {
-  return new Refused(refusal);
+/** Whether the leg has answered, and another one talks to its peer now. */
+function isSuperseded(leg: Leg | undefined): boolean {
+  return leg?.peer !== undefined && leg.peer.peer !== leg;
 }

@@ -17,7 +17,7 @@ export const CARRIES_OPAQUE = 3;
 export class Component {
   /** Tag of its socket, and its row of the reception statistics. */
   readonly id: number;
-  readonly carries: number;
+  carries: number;
   /** Place of the leg's zone, for what is counted by zone. */
   readonly zone: number;
   /** Local socket; shared with others where {@link isMultiplexed}. */
@@ -27,12 +27,18 @@ export class Component {
   readonly addressPlace: number;
   readonly isMultiplexed: boolean;
 
-  /** Rows of one's own: where to send to, and where the SDP said to. -1: nowhere. */
+  /**
+   * Rows of one's own: where to send to, where the SDP said to, and where one listened who answered here
+   * before (a fork). -1: nowhere.
+   */
   remote = -1;
   signalled = -1;
+  forsaken = -1;
 
   /** Until when an unencrypted stream's address may be learned, monotonic ms. */
   latchUntilMs = 0;
+  /** When an unencrypted packet last came from {@link remote}, monotonic ms; -1: none has. */
+  heardMs = -1;
   /** A source has shown itself since the last SDP; only the signalled address can still take its place. */
   isLearned = false;
   /** Nothing can take its place any more. */
@@ -96,10 +102,18 @@ export class Component {
     return true;
   }
 
+  /** Sends no more to whom it followed: another has taken his place, and must not lose it to him again. */
+  forsake(book: EndpointBook): void {
+    if (this.remote < 0) return;
+    if (this.forsaken >= 0) book.release(this.forsaken);
+    this.forsaken = this.remote;
+    this.remote = -1;
+  }
+
   /** Forgets the other side. */
   unfollow(book: EndpointBook): void {
-    if (this.remote >= 0) book.release(this.remote);
-    if (this.signalled >= 0) book.release(this.signalled);
-    this.remote = this.signalled = -1;
+    for (const row of [this.remote, this.signalled, this.forsaken]) if (row >= 0) book.release(row);
+    this.remote = this.signalled = this.forsaken = -1;
+    this.heardMs = -1;
   }
 }

@@ -82,9 +82,9 @@ export class B2buaCore implements DatagramReceiver {
     return isShared ? ofCalls : Math.min(ports, ofCalls);
   }
 
-  /** Rows of the endpoint book that the core may acquire: remote and signalled, with one of each to spare. */
+  /** Rows of the endpoint book that the core may acquire: the three of each component, with one to spare. */
   static endpointRows(settings: B2buaSettings): number {
-    return 3 * B2buaCore.componentsMax(settings) + 16;
+    return 4 * B2buaCore.componentsMax(settings) + 16;
   }
 
   /** The tag under which an engine must deliver what arrives at a socket that the streams of a zone share. */

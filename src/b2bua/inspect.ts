@@ -131,18 +131,20 @@ export function queryDictionary(call: CallReport): NgDictionary {
   const streams = call.legs.flatMap(({ lines }) => lines.flatMap((line) => line.streams));
   const sum = (value: (stream: StreamReport) => number): number =>
     streams.reduce((total, stream) => total + value(stream), 0);
-  const tags: Record<string, NgDictionary> = {};
-  for (const leg of call.legs) {
-    for (const tag of [leg.tag ?? '', ...leg.earlierTags]) {
-      tags[tag] = tag === (leg.tag ?? '') ? legDictionary(leg) : { tag, created: seconds(leg.createdUnixMs) };
-    }
-  }
+  // A leg that has not answered has the empty tag. Anything may be a tag: `__proto__` too.
+  const tags = call.legs.flatMap((leg): [string, NgDictionary][] => [
+    ...leg.earlierTags.map((tag): [string, NgDictionary] => [
+      tag,
+      { tag, created: seconds(leg.createdUnixMs) },
+    ]),
+    [leg.tag ?? '', legDictionary(leg)],
+  ]);
   return {
     created: seconds(call.createdUnixMs),
     created_us: call.createdUnixMs * 1000,
     'last signal': seconds(call.lastSignalUnixMs),
     SSRC: Object.fromEntries(streams.flatMap(ssrcEntry)),
-    tags,
+    tags: Object.fromEntries(tags),
     totals: {
       RTP: {
         packets: sum(({ packets }) => packets),

@@ -28,6 +28,9 @@ import {
   SRTP_UNKNOWN_MKI,
 } from './srtp/outcomes.ts';
 
+/** A source that was heard so short a time ago is still there: there are pauses between words, not between packets. */
+const SPEAKING_MS = 500;
+
 export interface MediaPathParts {
   readonly io: DatagramIo;
   readonly counters: Float64Array;
@@ -83,11 +86,9 @@ export class MediaPath {
     if (receiver === undefined) {
       if (!this.#admit(component, source, isKnown)) return this.#drop(B2BUA.dropUnknownSource);
     } else {
-      if (!isKnown && component.ice !== undefined) return this.#drop(B2BUA.dropUnknownSource);
       length = receiver.unprotectRtp(offset, length);
       if (length < 0) return this.#dropBad(component, srtpReason(length));
-      // Only what is newer than all before moves the address: a packet that took a detour does not move it back.
-      if (!isKnown && receiver.advanced) this.#latch(component, source);
+      if (!isKnown && receiver.advanced) this.#moved(component, source);
     }
     const payloadType = u8(bytes, offset + 1) & 0x7f;
     component.packets++;
@@ -123,10 +124,9 @@ export class MediaPath {
     if (receiver === undefined) {
       if (!this.#admit(component, source, isKnown)) return this.#drop(B2BUA.dropUnknownSource);
     } else {
-      if (!isKnown && component.ice !== undefined) return this.#drop(B2BUA.dropUnknownSource);
       length = receiver.unprotectRtcp(offset, length);
       if (length < 0) return this.#dropBadRtcp(component, srtpReason(length));
-      if (!isKnown && receiver.advanced) this.#latch(component, source);
+      if (!isKnown && receiver.advanced) this.#moved(component, source);
     }
     component.rtcpPackets++;
     component.rtcpBytes += length;
@@ -201,26 +201,42 @@ export class MediaPath {
   }
 
   /**
-   * Whether an unauthenticated packet may come from `source`. The address may be learned once, in a
-   * short time after the SDP; the signalled one goes before any other; then it stays.
+   * Whether an unauthenticated packet may come from `source`. The signalled address goes before any other,
+   * whenever it is first heard; another may be learned once, in a short time after the SDP; then it stays.
    */
   #admit(component: Component, source: number, isKnown: boolean): boolean {
+    if (isKnown) component.heardMs = this.nowMs;
     if (component.isSettled) return isKnown;
     const { signalled } = component;
     const { endpoints } = this.#io;
     if (component.isFixed) return signalled >= 0 && endpoints.sameAddress(signalled, source);
     if (component.ice !== undefined) return false; // no check has told yet
     const isSignalled = signalled >= 0 && endpoints.equals(signalled, source);
-    if (isKnown) {
-      component.isLearned = true;
-      component.isSettled = isSignalled;
-      return true;
+    if (!isKnown) {
+      if (!isSignalled && !this.#mayLearn(component, source)) return false;
+      component.heardMs = this.nowMs;
+      this.#latch(component, source);
     }
-    if (this.nowMs > component.latchUntilMs || (component.isLearned && !isSignalled)) return false;
     component.isLearned = true;
     component.isSettled = isSignalled;
-    this.#latch(component, source);
     return true;
+  }
+
+  /** Nobody takes the place of one who is speaking, and one who has given way to another does not come back. */
+  #mayLearn(component: Component, source: number): boolean {
+    const { heardMs, forsaken } = component;
+    if (component.isLearned || this.nowMs > component.latchUntilMs) return false;
+    if (heardMs >= 0 && this.nowMs - heardMs < SPEAKING_MS) return false;
+    return forsaken < 0 || !this.#io.endpoints.equals(forsaken, source);
+  }
+
+  /**
+   * An authenticated packet, newer than all before, came from elsewhere: that is where the other side is now. An
+   * older one may have taken a detour. With ICE its checks alone tell, though it may speak from anywhere
+   * (RFC 8445 §12.2).
+   */
+  #moved(component: Component, source: number): void {
+    if (!component.isFixed && component.ice === undefined) this.#latch(component, source);
   }
 
   #latch(component: Component, source: number): void {

@@ -10,28 +10,20 @@ import { IceLiteAgent, iceCredentials } from '../ice/lite-agent.ts';
 import type { SdpDocument } from '../wire/sdp.ts';
 import type { Agreement } from './agreement.ts';
 import type { Call, Leg, Line, OfferedLine, OwnKey, PendingOffer } from './call.ts';
-import { CARRIES_OPAQUE, CARRIES_RTCP, CARRIES_RTP, type Component } from './component.ts';
-import {
-  chooseCrypto,
-  offerRefusal,
-  planTransport,
-  type Refusal,
-  type TransportPlan,
-} from './encryption-policy.ts';
+import type { Component } from './component.ts';
+import { chooseCrypto, type Refusal } from './encryption-policy.ts';
+import { acceptsRtcpMux, answersIce, carriesOf, type LinePlan, offersIce, planLine } from './line-plan.ts';
 import type { MediaPorts } from './media-ports.ts';
 import type { NgRequest } from './ng-request.ts';
 import { type RemoteLine, readRemoteLine } from './remote-line.ts';
 import { formatCrypto } from './sdes.ts';
-import { type DisabledForm, rewriteSdp, type TerminatedLine, type WrittenLine } from './sdp-rewrite.ts';
+import { rewriteSdp, type TerminatedLine, type WrittenLine } from './sdp-rewrite.ts';
 import type { B2buaCrypto, B2buaSettings, ZoneSettings } from './settings.ts';
 import type { SrtpSuite } from './srtp/suites.ts';
 
 /** The text that makes proxies try another engine; to the letter. */
 export const NO_PORTS = 'Ran out of ports';
 
-const BFCP_DISABLED: DisabledForm = { protocol: 'TCP/BFCP', formats: ['*'] };
-const IX_DISABLED: DisabledForm = { protocol: 'RTP/AVP', formats: ['0'] };
-const DISABLED = { kind: 'disabled', form: undefined } as const;
 /** We have one address a leg, so one candidate a component. */
 const LOCAL_PREFERENCE = 65_535;
 
@@ -42,11 +34,16 @@ export interface OfferAnswerParts {
   readonly agreement: Agreement;
 }
 
-/** How a line of an offer goes on to the other side. */
-type LinePlan =
-  | { readonly kind: 'rtp'; readonly transport: TransportPlan | undefined; readonly hasRtcpMux: boolean }
-  | { readonly kind: 'opaque' }
-  | { readonly kind: 'disabled'; readonly form: DisabledForm | undefined };
+/** An offer, or its answer, on its way. `offerer` made the offer, `answerer` answers it. */
+export interface Exchange {
+  readonly call: Call;
+  readonly offerer: Leg;
+  readonly answerer: Leg;
+  /** What came, and what it is turned into. */
+  readonly document: SdpDocument;
+  readonly request: NgRequest;
+  readonly nowMs: number;
+}
 
 export class OfferAnswer {
   readonly #settings: B2buaSettings;
@@ -62,19 +59,16 @@ export class OfferAnswer {
   }
 
   /** Turns the offer in `document` into the one for `answerer`; a refusal leaves everything as it was. */
-  offer(
-    call: Call,
-    offerer: Leg,
-    answerer: Leg,
-    document: SdpDocument,
-    request: NgRequest,
-  ): Refusal | undefined {
+  offer(exchange: Exchange): Refusal | undefined {
+    const { call, offerer, answerer, document, request } = exchange;
     const zones = [this.#zone(offerer), this.#zone(answerer)] as const;
     const isRelayed = zones.every(({ media }) => media === 'relay');
     const lines = this.#read(document, request, isRelayed);
     const plans: LinePlan[] = [];
     for (const [i, line] of lines.entries()) {
-      const plan = planLine(line, i + 1, zones, request, isRelayed);
+      const from = { zone: zones[0], line: offerer.lines[i] };
+      const to = { zone: zones[1], line: answerer.lines[i] };
+      const plan = planLine(line, i + 1, [from, to], request, isRelayed);
       if ('refusal' in plan) return plan;
       plans.push(plan);
     }
@@ -82,9 +76,11 @@ export class OfferAnswer {
       const offered = lines.map(({ media, protocol }) => `${media} ${protocol}`).join(', ');
       return { refusal: `No line of the offer can be served: ${offered}` };
     }
-    if (!this.#openPorts(call, offerer, answerer, plans, request)) return { refusal: NO_PORTS };
-    call.isRelayed = isRelayed;
-    offerer.pending = { lines, request };
+    if (!this.#openPorts(exchange, lines, plans, isRelayed)) return { refusal: NO_PORTS };
+    if (!call.isAnswered) call.isRelayed = isRelayed;
+    answerer.mediaAddress = request.mediaAddress ?? answerer.mediaAddress;
+    offerer.offeredTo = answerer;
+    offerer.pending = { lines, request: { ...request, sdp: undefined }, isRelayed };
     const written = plans.map((plan, i) =>
       this.#offerLine(answerer, i, plan, lines[i] as RemoteLine, isRelayed, request),
     );
@@ -93,30 +89,28 @@ export class OfferAnswer {
   }
 
   /** Turns the answer in `document` into the one for `offerer` and puts both sides in force. */
-  answer(
-    call: Call,
-    offerer: Leg,
-    answerer: Leg,
-    document: SdpDocument,
-    request: NgRequest,
-    nowMs: number,
-  ): Refusal | undefined {
+  answer(exchange: Exchange): Refusal | undefined {
+    const { call, offerer, answerer, document, request } = exchange;
     const { pending } = offerer;
     if (!pending) return { refusal: 'No offer to answer' };
     const { length } = pending.lines;
     if (document.media.length !== length) {
       return { refusal: `The answer has ${document.media.length} media lines, the offer had ${length}` };
     }
-    const lines = this.#read(document, request, call.isRelayed);
+    const lines = this.#read(document, request, pending.isRelayed);
     for (const [i, line] of lines.entries()) {
       const { offered } = answerer.line(i);
-      if (line.kind === 'rtp' && offered?.mustEncrypt && !answeredCrypto(offered, line)) {
+      if (line.kind === 'rtp' && offered && !pending.isRelayed && lacksKey(offered, line)) {
         return { refusal: `Line ${i + 1} of the answer takes none of the SDES keys that were offered` };
       }
     }
-    const written = lines.map((line, i) =>
-      this.#answerLine(call, offerer, answerer, i, pending, line, request, nowMs),
-    );
+    call.isRelayed = pending.isRelayed;
+    offerer.mediaAddress = request.mediaAddress ?? offerer.mediaAddress;
+    const written = lines.map((line, i) => this.#answerLine(exchange, i, pending, line));
+    // Lines that the offer left out, against RFC 3264 §8, are gone.
+    for (const leg of [offerer, answerer]) {
+      for (const line of leg.lines.slice(length)) this.#agreement.disable(line);
+    }
     this.#agreement.connect(call, offerer, answerer);
     rewriteSdp(document, connectionOf(offerer), written, request.replace);
     return undefined;
@@ -131,13 +125,16 @@ export class OfferAnswer {
     return document.media.map((line) => readRemoteLine(line, { override, isRelayed }));
   }
 
-  /** Gives every line that goes on its ports on both sides; false, with nothing opened, if there are not enough. */
+  /**
+   * Gives every line that goes on its ports on both sides; false, with nothing opened, if there are not enough.
+   * Ports that are there stay, even if they are to carry something else (a call turns into a fax): the answer
+   * decides, and until then the line goes on as it was.
+   */
   #openPorts(
-    call: Call,
-    offerer: Leg,
-    answerer: Leg,
+    { call, offerer, answerer, request }: Exchange,
+    lines: readonly RemoteLine[],
     plans: readonly LinePlan[],
-    request: NgRequest,
+    isRelayed: boolean,
   ): boolean {
     const opened: { readonly line: Line; readonly components: readonly Component[] }[] = [];
     let ports = call.components.length;
@@ -149,8 +146,11 @@ export class OfferAnswer {
       if (plan.kind === 'disabled') continue;
       for (const leg of [offerer, answerer]) {
         const line = leg.line(i);
-        const carries = carriesOf(plan, leg === answerer && request.rtcpMux.has('require'));
-        if (line.components.length > 0 && line.components[0]?.carries === carries[0]) continue;
+        const hasRtcpMux = leg === offerer ? lines[i]?.hasRtcpMux : plan.kind === 'rtp' && plan.hasRtcpMux;
+        const isRequired = leg === answerer && request.rtcpMux.has('require');
+        const isOnePort = !isRelayed && (isRequired || (line.isMuxed && hasRtcpMux === true));
+        const carries = carriesOf(plan.kind, isRelayed).slice(0, isOnePort ? 1 : 2);
+        if (line.components.length >= carries.length) continue;
         ports += carries.length;
         if (ports > this.#settings.limits.portsPerCall) return giveUp();
         const components = this.#ports.open(leg.zone, leg.address, carries);
@@ -180,9 +180,9 @@ export class OfferAnswer {
     }
     const transport = plan.kind === 'rtp' ? plan.transport : undefined;
     const hasRtcpMux = plan.kind === 'rtp' && plan.hasRtcpMux;
-    const hasIce = transport !== undefined && wantsIce(request, this.#zone(answerer), offered, 'offer');
+    const hasIce = transport !== undefined && offersIce(request, this.#zone(answerer), offered);
     const ice = hasIce ? (line.ice ?? line.offered?.ice ?? this.#newIceAgent()) : undefined;
-    const cryptos = (transport?.suites ?? []).map((suite, i) => ({
+    const cryptos = inUseFirst(transport?.suites ?? [], line.sentSuite).map((suite, i) => ({
       tag: i + 1,
       key: this.#keyFor(line, suite),
     }));
@@ -213,46 +213,40 @@ export class OfferAnswer {
   }
 
   #answerLine(
-    call: Call,
-    offerer: Leg,
-    answerer: Leg,
+    { offerer, answerer, request, nowMs }: Exchange,
     index: number,
     pending: PendingOffer,
     answered: RemoteLine,
-    request: NgRequest,
-    nowMs: number,
   ): WrittenLine {
     const near = offerer.line(index);
     const far = answerer.line(index);
     const offer = pending.lines[index] as RemoteLine;
     const { offered } = far;
-    if (answered.kind !== offered?.kind) {
-      this.#agreement.disable(near);
-      this.#agreement.disable(far);
-      return DISABLED;
-    }
-    const isTerminatedRtp = offered.kind === 'rtp' && !call.isRelayed;
+    // An earlier answer (of a fork) may have given the ports back.
+    const hasPorts = near.rtp !== undefined && far.rtp !== undefined;
+    if (answered.kind !== offered?.kind || !hasPorts) return this.#disabledLine(near, far, offer);
+    const { isRelayed } = pending;
+    const isTerminatedRtp = offered.kind === 'rtp' && !isRelayed;
     const farMux = isTerminatedRtp && offered.hasRtcpMux && answered.hasRtcpMux;
-    const nearMux = isTerminatedRtp && acceptsRtcpMux(offer, farMux, pending.request, request);
-    const nearCrypto = isTerminatedRtp ? this.#chooseOwn(offerer, offer, request) : undefined;
+    const nearMux =
+      isTerminatedRtp &&
+      acceptsRtcpMux(offer, near.components.length === 1, farMux, [pending.request, request]);
+    const nearCrypto = isTerminatedRtp ? this.#chooseOwn(offerer, near, offer, request) : undefined;
     const nearKey = nearCrypto && this.#keyFor(near, nearCrypto.suite);
     const farCrypto = isTerminatedRtp ? answeredCrypto(offered, answered) : undefined;
-    const hasIce = isTerminatedRtp && wantsIce(request, this.#zone(offerer), offer, 'answer');
+    const hasIce = isTerminatedRtp && answersIce(pending.request, request, this.#zone(offerer), offer);
     near.ice = hasIce ? this.#agentFor(near, offer) : undefined;
     far.ice = answered.ice && offered.ice;
+    const carries = carriesOf(offered.kind, isRelayed);
     this.#agreement.agree(near, offer, {
+      carries,
       crypto: nearCrypto && nearKey && { theirs: nearCrypto, own: nearKey },
       isMuxed: nearMux,
       request: pending.request,
       nowMs,
     });
-    this.#agreement.agree(far, answered, {
-      crypto: farCrypto,
-      isMuxed: farMux,
-      request,
-      nowMs,
-    });
-    if (call.isRelayed) return writtenLine(near, false, answered.isNullAddress, undefined);
+    this.#agreement.agree(far, answered, { carries, crypto: farCrypto, isMuxed: farMux, request, nowMs });
+    if (isRelayed) return writtenLine(near, false, answered.isNullAddress, undefined);
     return writtenLine(near, nearMux, answered.isNullAddress, {
       protocol: offer.protocol,
       isRtp: isTerminatedRtp,
@@ -262,9 +256,25 @@ export class OfferAnswer {
     });
   }
 
-  #chooseOwn(leg: Leg, offer: RemoteLine, request: NgRequest): RemoteLine['cryptos'][number] | undefined {
+  /**
+   * A line without media. The answer has the transport of its offer (RFC 3264 §6), whatever the other side was
+   * shown; where it saw no such line at all, its formats too.
+   */
+  #disabledLine(near: Line, far: Line, { protocol, formats }: RemoteLine): WrittenLine {
+    this.#agreement.disable(near);
+    this.#agreement.disable(far);
+    return { kind: 'disabled', form: { protocol, formats: far.offered ? undefined : formats } };
+  }
+
+  #chooseOwn(
+    leg: Leg,
+    line: Line,
+    offer: RemoteLine,
+    request: NgRequest,
+  ): RemoteLine['cryptos'][number] | undefined {
     const zone = this.#zone(leg);
-    return zone.mediaEncryption === 'off' ? undefined : chooseCrypto(zone, offer, request.sdes.order);
+    if (zone.mediaEncryption === 'off' && !offer.isSecureProtocol) return undefined;
+    return chooseCrypto(zone, offer, request.sdes.order, line.sentSuite);
   }
 
   /** Our key towards this side for the suite: made once, and never for any other side or line. */
@@ -302,51 +312,14 @@ export class OfferAnswer {
   }
 }
 
-function planLine(
-  line: RemoteLine,
-  number: number,
-  [from, to]: readonly [ZoneSettings, ZoneSettings],
-  request: NgRequest,
-  isRelayed: boolean,
-): LinePlan | Refusal {
-  if (line.kind === 'refused' || line.kind === 'unserved') return DISABLED;
-  if (line.kind === 'opaque') {
-    if (to.bfcpFilter && /BFCP/i.test(line.protocol)) return { kind: 'disabled', form: BFCP_DISABLED };
-    if (to.ixFilter && /\/IX$/i.test(line.protocol)) return { kind: 'disabled', form: IX_DISABLED };
-    return { kind: 'opaque' };
-  }
-  const forbidden = offerRefusal(from, line, number);
-  if (forbidden) return forbidden;
-  if (isRelayed)
-    return offerRefusal(to, line, number) ?? { kind: 'rtp', transport: undefined, hasRtcpMux: false };
-  // Encrypted, but by nothing that we could answer with.
-  if (line.isSecureProtocol && !chooseCrypto(from, line, [])) return DISABLED;
-  const transport = planTransport(to, line, request);
-  if ('refusal' in transport) return transport;
-  const { rtcpMux } = request;
-  const hasRtcpMux =
-    rtcpMux.has('require') || rtcpMux.has('offer') || (line.hasRtcpMux && !rtcpMux.has('demux'));
-  return { kind: 'rtp', transport, hasRtcpMux };
-}
-
-/** Relayed lines are opaque to us whatever they are. */
-function carriesOf(plan: LinePlan, isOnePort: boolean): number[] {
-  if (plan.kind === 'opaque') return [CARRIES_OPAQUE];
-  if (plan.kind === 'rtp' && plan.transport === undefined) return [CARRIES_OPAQUE, CARRIES_OPAQUE];
-  return isOnePort ? [CARRIES_RTP] : [CARRIES_RTP, CARRIES_RTCP];
-}
-
-/** Whether the side that offered rtcp-mux gets it. By default it does if the other side took it too. */
-function acceptsRtcpMux(
-  offer: RemoteLine,
-  isFarMuxed: boolean,
-  offered: NgRequest,
-  answered: NgRequest,
-): boolean {
-  if (!offer.hasRtcpMux) return false;
-  if (offered.rtcpMux.has('reject') || answered.rtcpMux.has('reject')) return false;
-  const isAccepted = [offered, answered].some(({ rtcpMux }) => rtcpMux.has('accept') || rtcpMux.has('demux'));
-  return isAccepted || isFarMuxed;
+/**
+ * Whether an answer leaves open how a line is encrypted: it must be, or says so, or tries, with no key that was
+ * offered.
+ */
+function lacksKey(offered: OfferedLine, answer: RemoteLine): boolean {
+  const isTried = offered.cryptos.length > 0 && answer.cryptos.length > 0;
+  const isEncrypted = offered.mustEncrypt || answer.isSecureProtocol || isTried;
+  return isEncrypted && !answeredCrypto(offered, answer);
 }
 
 /** Their key and ours of the a=crypto that an answer took. */
@@ -363,32 +336,6 @@ function answeredCrypto(
   return undefined;
 }
 
-/**
- * Whether a leg does ICE with us. An answer has it only where the offer had; an offer where the proxy or the
- * zone wants it.
- */
-function wantsIce(
-  request: NgRequest,
-  zone: ZoneSettings,
-  offered: RemoteLine | undefined,
-  kind: 'offer' | 'answer',
-): boolean {
-  const isOffered = offered?.ice !== undefined;
-  if (kind === 'answer' && !isOffered) return false;
-  switch (request.ice) {
-    case 'remove':
-      return false;
-    case 'force':
-    case 'force-relay':
-      return true;
-    case 'default':
-    case 'optional':
-      return isOffered || zone.ice;
-    default:
-      return zone.ice;
-  }
-}
-
 function writtenLine(
   line: Line,
   isMuxed: boolean,
@@ -396,7 +343,7 @@ function writtenLine(
   terminated: TerminatedLine | undefined,
 ): WrittenLine {
   const [rtp, rtcp] = line.components;
-  if (!rtp) return DISABLED;
+  if (!rtp) return { kind: 'disabled', form: undefined };
   const rtcpPort = isMuxed ? rtp.localPort : (rtcp ?? rtp).localPort;
   return { kind: 'kept', port: rtp.localPort, rtcpPort, isNullAddress, terminated };
 }
@@ -404,6 +351,11 @@ function writtenLine(
 function connectionOf(leg: Leg): { family: 'IP4' | 'IP6'; address: string } {
   const address = leg.mediaAddress ?? leg.address.advertised;
   return { family: address.includes(':') ? 'IP6' : 'IP4', address };
+}
+
+/** A phone that takes the first suite it knows would otherwise change suite and key at a re-INVITE. */
+function inUseFirst(suites: readonly SrtpSuite[], inUse: string | undefined): readonly SrtpSuite[] {
+  return [...suites.filter(({ name }) => name === inUse), ...suites.filter(({ name }) => name !== inUse)];
 }
 
 function cryptoValue(tag: number, { suite, masterKey, masterSalt }: OwnKey): string {

@@ -13,6 +13,9 @@ import { parseCrypto, type SdesCrypto } from './sdes.ts';
  */
 export type LineKind = 'rtp' | 'opaque' | 'refused' | 'unserved';
 
+/** a=crypto attributes that are looked at; there are 8 suites, and some list each with and without parameters. */
+const CRYPTOS_MAX = 32;
+
 /** Transports of RTP, as m= lines name them. */
 const RTP_PROTOCOLS = ['RTP/AVP', 'RTP/AVPF', 'RTP/SAVP', 'RTP/SAVPF'];
 const DTLS_RTP_PROTOCOLS = ['UDP/TLS/RTP/SAVP', 'UDP/TLS/RTP/SAVPF'];
@@ -23,13 +26,15 @@ export interface RemoteLine {
   readonly kind: LineKind;
   readonly media: string;
   readonly protocol: string;
+  /** Payload types of RTP, or what else the m= line names. */
+  readonly formats: readonly string[];
   /** The side wants RTP encrypted by the transport it names (SAVP, or DTLS). */
   readonly isSecureProtocol: boolean;
   /** Where it listens; undefined for a null address (an old way of hold) or a name, which is not resolved. */
   readonly rtp: TransportAddress | undefined;
   readonly rtcp: TransportAddress | undefined;
   readonly hasRtcpMux: boolean;
-  /** Usable a=crypto attributes, in order. */
+  /** Usable a=crypto attributes, in order, of the first {@link CRYPTOS_MAX}. */
   readonly cryptos: readonly SdesCrypto[];
   /** Undefined: no ICE. */
   readonly ice: { readonly ufrag: string; readonly password: string } | undefined;
@@ -66,12 +71,14 @@ export function readRemoteLine(line: SdpMedia, view: AddressView): RemoteLine {
     kind: kindOfLine(line, connection, view),
     media: line.media,
     protocol: line.protocol,
+    formats: line.formats,
     isSecureProtocol: isSecure(line.protocol),
     rtp,
     rtcp: hasRtcpMux ? rtp : rtcpAddress(line, connection, view.override),
     hasRtcpMux,
     cryptos: line
       .attributes('crypto')
+      .slice(0, CRYPTOS_MAX)
       .map(parseCrypto)
       .filter((crypto) => typeof crypto !== 'string'),
     ice: hasIce ? { ufrag, password } : undefined,

@@ -29,10 +29,11 @@ export type WrittenLine =
       readonly terminated: TerminatedLine | undefined;
     };
 
-/** The forms in which the filters disable a line. */
+/** What else a disabled line says. */
 export interface DisabledForm {
   readonly protocol: string;
-  readonly formats: readonly string[];
+  /** Undefined, or none: as they came. */
+  readonly formats: readonly string[] | undefined;
 }
 
 export interface TerminatedLine {
@@ -85,10 +86,7 @@ function rewriteLine(
   }
   if (line.kind === 'disabled') {
     if (section.port !== 0) section.port = 0;
-    if (line.form) {
-      section.protocol = line.form.protocol;
-      section.formats = line.form.formats;
-    }
+    if (line.form) rewriteForm(section, line.form);
     // Nobody needs to know where a line that is not used would have gone, or its keys.
     section.removeAttributes('crypto', 'rtcp', ...ICE_ATTRIBUTES);
     return;
@@ -99,6 +97,11 @@ function rewriteLine(
     section.replaceAttributes('rtcp', [`${line.rtcpPort}${address}`]);
   }
   if (line.terminated) rewriteTerminated(section, line.terminated);
+}
+
+function rewriteForm(section: SdpMedia, { protocol, formats = [] }: DisabledForm): void {
+  if (section.protocol !== protocol) section.protocol = protocol;
+  if (formats.length > 0 && formats.join(' ') !== section.formats.join(' ')) section.formats = formats;
 }
 
 function rewriteTerminated(section: SdpMedia, line: TerminatedLine): void {

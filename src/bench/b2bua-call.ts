@@ -24,6 +24,9 @@ export type CallCommand = 'offer' | 'answer' | 'delete';
 /** The `ng` protocol's retransmission as proxies do it: after 1 s, five times in all. */
 export const NG_WAITS_MS: readonly number[] = [1000, 1000, 1000, 1000, 1000];
 
+/** More than {@link CallSettings.runName} with the numbers of call and command, and a space. */
+const COOKIE_BYTES_MAX = 64;
+
 /** What the calls of a run share. */
 export interface CallSettings {
   /** Begins cookies and call-ids, and tells this run's from any other's; no spaces. */
@@ -208,11 +211,11 @@ export class B2buaCall implements RequestClient<CallOperation> {
   }
 }
 
-/** Which call of the run a datagram answers; -1 if none. */
-export function callOfReply(runName: string, bytes: Uint8Array, offset: number, length: number): number {
-  const start = Buffer.from(bytes.buffer, bytes.byteOffset + offset, Math.min(length, 64)).toString('latin1');
-  const match = /^([^ _]+)_(\d+)_\d+ /.exec(start);
-  return match?.[1] === runName ? Number(match[2]) : -1;
+/** The index of the call whose cookie a datagram begins with; -1 if it has none. Whether it answers, the call tells. */
+export function callOfReply(bytes: Uint8Array, offset: number, length: number): number {
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset + offset, Math.min(length, COOKIE_BYTES_MAX));
+  const match = /^[^ _]+_(\d+)_\d+ /.exec(start.toString('latin1'));
+  return match ? Number(match[1]) : -1;
 }
 
 function endpointMedia(

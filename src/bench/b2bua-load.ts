@@ -241,7 +241,7 @@ export class B2buaLoad {
   }
 
   #receiveReply(bytes: Uint8Array, offset: number, length: number, receivedNs: number): void {
-    const index = callOfReply(this.#settings.runName, bytes, offset, length);
+    const index = callOfReply(bytes, offset, length);
     const call = this.#calls[index];
     if (!call) return;
     const { command } = call;

@@ -1,6 +1,7 @@
 /**
- * `bench` is the load generator behind `causeway bench`: a client of any server, apart from the
- * server's own code but for the formats in `wire`. This file is what it asks of sockets.
+ * `bench` is the load generators behind `causeway bench`: clients of any server, apart from the server's
+ * own code but for the formats in `wire` and, of `b2bua`, SRTP and its keys in SDP. This file is what they
+ * ask of sockets.
  *
  * The engines of `net` are no use here: they wait for packets, while a generator sends by the clock,
  * from connected sockets, and wants the kernel's time of arrival rather than its own time of reading.

@@ -1,9 +1,42 @@
 /** Published test vectors of SRTP, in hexadecimal. */
 
+interface KeystreamVector {
+  readonly source: string;
+  readonly key: string;
+  /** The first and the last three blocks. */
+  readonly first: string;
+  readonly last: string;
+}
+
+interface KeyDerivationVector {
+  readonly source: string;
+  readonly suite: string;
+  readonly masterKey: string;
+  readonly masterSalt: string;
+  readonly cipherKey: string;
+  readonly salt: string;
+  readonly authenticationKey: string;
+}
+
+/** What the session key makes of a packet. */
+interface GcmVector {
+  readonly source: string;
+  readonly key: string;
+  readonly protected: string;
+}
+
+interface LibsrtpVector {
+  readonly source: string;
+  readonly suite: string;
+  readonly masterKey: string;
+  readonly masterSalt: string;
+  readonly protected: string;
+}
+
 /** AES in counter mode: RFC 3711 B.2; RFC 6188 §7.3 and §7.1. All from the counter block below, over 65,282 blocks. */
 export const KEYSTREAM_COUNTER = 'f0f1f2f3f4f5f6f7f8f9fafbfcfd0000';
 export const KEYSTREAM_BLOCKS = 65_282;
-export const KEYSTREAMS = [
+export const KEYSTREAMS: readonly KeystreamVector[] = [
   {
     source: 'RFC 3711 B.2, AES-128',
     key: '2b7e151628aed2a6abf7158809cf4f3c',
@@ -40,10 +73,10 @@ export const KEYSTREAMS = [
       '3dbc4814f4da5f00a08772b63c6a046d' +
       '6eb246913062a16891433e97dd01a57f',
   },
-] as const;
+];
 
 /** Key derivation: RFC 3711 B.3 (of whose authentication key 20 bytes are used); RFC 6188 §7.4 and §7.2. */
-export const KEY_DERIVATIONS = [
+export const KEY_DERIVATIONS: readonly KeyDerivationVector[] = [
   {
     source: 'RFC 3711 B.3, AES-128',
     suite: 'AES_CM_128_HMAC_SHA1_80',
@@ -71,15 +104,15 @@ export const KEY_DERIVATIONS = [
     salt: 'fa31791685ca444a9e07c6c64e93',
     authenticationKey: 'fd9c32d39ed5fbb5a9dc96b30818454d1313dc05',
   },
-] as const;
+];
 
 /** RFC 7714 §16 and §17 give session keys: this salt, ROC 0, and these packets. */
 export const GCM_SALT = '517569642070726f2071756f';
 export const GCM_KEY_128 = '000102030405060708090a0b0c0d0e0f';
 export const GCM_KEY_256 = '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f';
-export const GCM_RTP =
+export const GCM_RTP: string =
   '8040f17b8041f8d35501a0b2' + '47616c6c696120657374206f6d6e69732064697669736120696e207061727465732074726573';
-export const GCM_SRTP = [
+export const GCM_SRTP: readonly GcmVector[] = [
   {
     source: 'RFC 7714 §16.1.1 and §16.1.2, AEAD_AES_128_GCM',
     key: GCM_KEY_128,
@@ -96,13 +129,13 @@ export const GCM_SRTP = [
       '32b1de78a822fe12ef9f78fa332e33aab18012389a58e2f3b50b2a0276ffae0f1ba63799b87b' +
       '7aa3db36dfffd6b0f9bb7878d7a76c13',
   },
-] as const;
+];
 export const GCM_RTCP_INDEX = 0x5d4;
 /** Length 000d, with which the published packets verify; the head of §17 prints another. */
-export const GCM_RTCP =
+export const GCM_RTCP: string =
   '81c8000d4d617273' +
   '4e5450314e545032525450200000042a0000e9304c756e61deadbeefdeadbeefdeadbeefdeadbeefdeadbeef';
-export const GCM_SRTCP = [
+export const GCM_SRTCP: readonly GcmVector[] = [
   {
     source: 'RFC 7714 §17.1, AEAD_AES_128_GCM',
     key: GCM_KEY_128,
@@ -119,13 +152,13 @@ export const GCM_SRTCP = [
       'd50ae4d1f5ce5d304ba297e47d470c282c3ece5dbffe0a50a2eaa5c1110555be8415f658c61de0476f1b6fad' +
       '1d1eb30c4446839f57ff6f6cb26ac3be800005d4',
   },
-] as const;
+];
 /** RFC 7714 §17.3: tagged, not encrypted. */
-export const GCM_SRTCP_UNENCRYPTED = `${GCM_RTCP}841dd9683dd78ec92ae58790125f62b3000005d4`;
+export const GCM_SRTCP_UNENCRYPTED: string = `${GCM_RTCP}841dd9683dd78ec92ae58790125f62b3000005d4`;
 
 /** libsrtp, test/srtp_driver.c: srtp_validate and srtp_validate_aes_256. Sequence number 0x1234, the stream's first. */
-export const LIBSRTP_PLAIN = `800f1234decafbadcafebabe${'ab'.repeat(16)}`;
-export const LIBSRTP_PACKETS = [
+export const LIBSRTP_PLAIN: string = `800f1234decafbadcafebabe${'ab'.repeat(16)}`;
+export const LIBSRTP_PACKETS: readonly [LibsrtpVector, LibsrtpVector] = [
   {
     source: 'srtp_validate',
     suite: 'AES_CM_128_HMAC_SHA1_80',
@@ -140,8 +173,8 @@ export const LIBSRTP_PACKETS = [
     masterSalt: '3b04803de51ee7c96423ab5b78d2',
     protected: '800f1234decafbadcafebabef1d9de17ff251ff1aa007774b0b4b40da08d9d9a5b3a55d8873b',
   },
-] as const;
+];
 /** The same, SRTCP of srtp_validate: index 1. */
-export const LIBSRTP_RTCP_PLAIN = `81c8000bcafebabe${'ab'.repeat(16)}`;
+export const LIBSRTP_RTCP_PLAIN: string = `81c8000bcafebabe${'ab'.repeat(16)}`;
 export const LIBSRTP_RTCP_PROTECTED =
   '81c8000bcafebabe7128035be487b9bdbef89041f977a5a880000001993e08cd54d6c1230798';

@@ -14,6 +14,7 @@ import {
   suite,
 } from '../kit/srtp-rig.ts';
 import {
+  GCM_KEY_128,
   GCM_RTCP,
   GCM_RTCP_INDEX,
   GCM_RTP,
@@ -112,7 +113,7 @@ describe.each(BACK_ENDS)('$name', ({ create }) => {
   }
 
   it('SRTCP that is tagged but not encrypted: RFC 7714 §17.3', () => {
-    const transform = gcm(rig, GCM_SRTCP[0].key);
+    const transform = gcm(rig, GCM_KEY_128);
     const length = GCM_RTCP.length / 2;
     rig.bytes.set(bytesOf(GCM_SRTCP_UNENCRYPTED), PACKET_OFFSET);
     expect(transform.openRtcp(PACKET_OFFSET, length, 0, GCM_RTCP_INDEX)).toBe(true);

@@ -223,5 +223,7 @@ export function sdpOf(reply: NgDictionary): string {
 function differences(what: string, sent: readonly Buffer[], received: readonly Buffer[]): string[] {
   const [there, here] = [sent, received].map((packets) => packets.map((packet) => packet.toString('hex')));
   if (there?.join() === here?.join()) return [];
-  return [`${what}: ${received.length} of ${sent.length} arrived${received.length < sent.length ? '' : ', but different'}`];
+  return [
+    `${what}: ${received.length} of ${sent.length} arrived${received.length < sent.length ? '' : ', but different'}`,
+  ];
 }

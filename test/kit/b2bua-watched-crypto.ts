@@ -1,11 +1,6 @@
 /** A {@link MediaCrypto} that finds out what no B2BUA may do: use a key and IV twice, leave a cipher behind, or use one after its end. */
 import { createNodeMediaCrypto } from '../../src/node/node-media-crypto.ts';
-import type {
-  AeadCipher,
-  CounterModeCipher,
-  MediaCrypto,
-  PacketHmac,
-} from '../../src/wire/media-crypto.ts';
+import type { AeadCipher, CounterModeCipher, MediaCrypto, PacketHmac } from '../../src/wire/media-crypto.ts';
 
 const GCM_IV_BYTES = 12;
 

@@ -17,6 +17,8 @@ import { type SipProxy, startProxy } from './proxy.ts';
 
 const PHONE_TONE_HZ = 440;
 const DESK_TONE_HZ = 650;
+/** Of each log, when a test failed. */
+const LOG_LINES = 50;
 
 export interface MediaNode {
   readonly place: NodePlace;
@@ -78,44 +80,12 @@ async function fillRig(
   directory: string,
 ): Promise<CallRig> {
   const nodes: MediaNode[] = [];
-  for (const [index, place] of network.nodes.entries()) {
-    const role = roles[place.name] ?? 'b2bua';
-    const ownDirectory = join(directory, place.name);
-    await mkdir(ownDirectory);
-    // An edge sends inwards what it does not know, a core outwards.
-    const [inwards, outwards] = [network.nodes[index + 1], network.nodes[index - 1]];
-    const neighbour = inwards?.outerAddress ?? outwards?.innerAddress;
-    const engine = await startMediaEngine(network, place, role, ownDirectory);
-    const proxy = await startProxy(network, place, {
-      role,
-      directory: ownDirectory,
-      facesNat: index === 0,
-      ...(neighbour === undefined ? {} : { neighbourAddress: neighbour }),
-    });
-    nodes.push({ place, engine, proxy });
+  for (const place of network.nodes) {
+    nodes.push(await startNode(network, place, roles[place.name] ?? 'b2bua', join(directory, place.name)));
   }
   const [first, last] = [network.nodes.at(0), network.nodes.at(-1)];
   if (first === undefined || last === undefined) throw new Error('a rig needs at least one media node');
-  const [phone, desk] = await Promise.all([
-    startPhone(network, {
-      name: 'phone',
-      namespace: 'phone',
-      address: network.phoneAddress,
-      proxyAddress: first.outerAddress,
-      toneHz: PHONE_TONE_HZ,
-      isEncrypted: true,
-      directory: join(directory, 'phone'),
-    }),
-    startPhone(network, {
-      name: 'desk',
-      namespace: 'desk',
-      address: network.deskAddress,
-      proxyAddress: last.innerAddress,
-      toneHz: DESK_TONE_HZ,
-      isEncrypted: false,
-      directory: join(directory, 'desk'),
-    }),
-  ]);
+  const [phone, desk] = await startPhones(network, first, last, directory);
   let captures = 0;
   return {
     network,
@@ -137,17 +107,7 @@ async function fillRig(
         if (one.callsEnded() < one.callsEstablished()) await one.hangUp();
       }
     },
-    logs: () =>
-      [
-        ...nodes.flatMap(({ place, engine, proxy }) => [
-          [`engine of ${place.name}`, engine.log()] as const,
-          [`proxy of ${place.name}`, proxy.log()] as const,
-        ]),
-        [phone.name, phone.log()] as const,
-        [desk.name, desk.log()] as const,
-      ]
-        .map(([title, log]) => `--- ${title}\n${tail(log, 50)}`)
-        .join('\n'),
+    logs: () => logsOf(nodes, [phone, desk]),
     async stop() {
       try {
         await Promise.all([phone.stop(), desk.stop()]);
@@ -159,4 +119,63 @@ async function fillRig(
       }
     },
   };
+}
+
+async function startNode(
+  network: Network,
+  place: NodePlace,
+  role: EngineRole,
+  directory: string,
+): Promise<MediaNode> {
+  await mkdir(directory);
+  const index = network.nodes.indexOf(place);
+  // An edge sends inwards what it does not know, a core outwards.
+  const neighbourAddress = network.nodes[index + 1]?.outerAddress ?? network.nodes[index - 1]?.innerAddress;
+  const engine = await startMediaEngine(network, place, role, directory);
+  const proxy = await startProxy(network, place, {
+    role,
+    directory,
+    neighbourAddress,
+    facesNat: index === 0,
+  });
+  return { place, engine, proxy };
+}
+
+function startPhones(
+  network: Network,
+  first: NodePlace,
+  last: NodePlace,
+  directory: string,
+): Promise<[phone: Phone, desk: Phone]> {
+  return Promise.all([
+    startPhone(network, {
+      name: 'phone',
+      namespace: 'phone',
+      address: network.phoneAddress,
+      proxyAddress: first.outerAddress,
+      toneHz: PHONE_TONE_HZ,
+      isEncrypted: true,
+      directory: join(directory, 'phone'),
+    }),
+    startPhone(network, {
+      name: 'desk',
+      namespace: 'desk',
+      address: network.deskAddress,
+      proxyAddress: last.innerAddress,
+      toneHz: DESK_TONE_HZ,
+      isEncrypted: false,
+      directory: join(directory, 'desk'),
+    }),
+  ]);
+}
+
+function logsOf(nodes: readonly MediaNode[], phones: readonly Phone[]): string {
+  const logs = [
+    ...nodes.flatMap(({ place, engine, proxy }) => [
+      [`engine of ${place.name}`, engine.log()] as const,
+      [`proxy of ${place.name}`, proxy.log()] as const,
+    ]),
+    ...phones.map((phone) => [phone.name, phone.log()] as const),
+  ];
+  return logs.map(([title, log]) => `--- ${title}\n${tail(log, LOG_LINES)}`).join('\n');
 }

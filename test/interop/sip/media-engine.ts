@@ -58,7 +58,7 @@ export async function startMediaEngine(
   directory: string,
 ): Promise<MediaEngine> {
   const start = B2BUA_KIND === 'causeway' ? startCauseway : startRtpengine;
-  const server = await start(network, place, role, directory);
+  const server = await start(network, place, directory, role);
   const ask: MediaEngine['ask'] = async (dictionary) => {
     const [command, ...args] = network.within(place.name);
     const tool = [DEBIAN_PYTHON, join(import.meta.dirname, 'ng.py'), NG_ADDRESS, JSON.stringify(dictionary)];
@@ -94,8 +94,8 @@ export async function startMediaEngine(
 async function startCauseway(
   network: Network,
   place: NodePlace,
-  role: EngineRole,
   directory: string,
+  role: EngineRole,
 ): Promise<BackgroundProcess> {
   const [outer, inner] = ZONES[role];
   const zones = [
@@ -126,7 +126,6 @@ async function startCauseway(
 async function startRtpengine(
   network: Network,
   place: NodePlace,
-  _role: EngineRole,
   directory: string,
 ): Promise<BackgroundProcess> {
   const [command, ...args] = network.within(place.name);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { waitUntilReady } from '../harness.ts';
 import { startBackground, tail } from '../processes.ts';
 import type { Network } from './network.ts';
-import { listen, type Sound, samplesOf } from './tone.ts';
+import { listen, PCMU_RATE_HZ, type Recording, readWav, type Sound } from './tone.ts';
 import { waitFor } from './wait.ts';
 
 const MODULE_DIRECTORY = '/usr/lib/baresip/modules';
@@ -73,16 +73,6 @@ export async function startPhone(network: Network, settings: PhoneSettings): Pro
   const count = (pattern: RegExp): number => log().match(pattern)?.length ?? 0;
   await waitUntilReady(baresip, async () => count(/200 OK/g) > 0);
 
-  const recording = async (kind: 'enc' | 'dec'): Promise<{ rateHz: number; samples: Int16Array }> => {
-    const files = (await readdir(directory)).filter((file) => file.endsWith(`-${kind}.wav`)).sort();
-    const parts = await Promise.all(
-      files.map(async (file) => samplesOf(await readFile(join(directory, file)))),
-    );
-    return {
-      rateHz: parts[0]?.rateHz ?? 8000,
-      samples: Int16Array.from(parts.flatMap((part) => [...part.samples])),
-    };
-  };
   const callsEstablished = (): number => count(/Call established/g);
   const callsRefused = (): number => count(/session closed: [3-6]\d\d /g);
   const callsEnded = (): number => count(/terminated \(duration/g);
@@ -118,15 +108,15 @@ export async function startPhone(network: Network, settings: PhoneSettings): Pro
     callsEstablished,
     callsEnded,
     async secondsHeard() {
-      const { rateHz, samples } = await recording('dec');
+      const { rateHz, samples } = await recordingIn(directory, 'dec');
       return samples.length / rateHz;
     },
     async heardSince(seconds, tone) {
-      const { rateHz, samples } = await recording('dec');
+      const { rateHz, samples } = await recordingIn(directory, 'dec');
       return listen(samples.subarray(Math.round(seconds * rateHz)), rateHz, tone);
     },
     async said() {
-      const { rateHz, samples } = await recording('enc');
+      const { rateHz, samples } = await recordingIn(directory, 'enc');
       return listen(samples, rateHz, toneHz);
     },
     reception: () => lastReception(log()),
@@ -134,6 +124,16 @@ export async function startPhone(network: Network, settings: PhoneSettings): Pro
     async stop() {
       await baresip.stop();
     },
+  };
+}
+
+/** All that the phone has heard (`dec`) or said (`enc`), call after call. */
+async function recordingIn(directory: string, kind: 'enc' | 'dec'): Promise<Recording> {
+  const files = (await readdir(directory)).filter((file) => file.endsWith(`-${kind}.wav`)).sort();
+  const calls = await Promise.all(files.map(async (file) => readWav(await readFile(join(directory, file)))));
+  return {
+    rateHz: calls[0]?.rateHz ?? PCMU_RATE_HZ,
+    samples: Int16Array.from(calls.flatMap((call) => [...call.samples])),
   };
 }
 

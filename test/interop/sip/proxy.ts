@@ -18,7 +18,7 @@ export interface SipProxy {
 export interface ProxySettings {
   readonly role: EngineRole;
   /** Address of the next proxy, for users that are not registered at this one. */
-  readonly neighbourAddress?: string;
+  readonly neighbourAddress: string | undefined;
   /** The outer side has phones behind NAT, not a proxy. */
   readonly facesNat: boolean;
   /** For its files; no other proxy may have it. */

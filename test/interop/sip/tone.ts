@@ -1,5 +1,13 @@
 /** What is heard in a recording (WAV, 16 bits): how long, how loud, and whether it is a certain tone. */
 
+/** Of G.711 (RFC 3551 §4.5.14). */
+export const PCMU_RATE_HZ = 8000;
+
+export interface Recording {
+  readonly rateHz: number;
+  readonly samples: Int16Array;
+}
+
 /** Sound of a while. */
 export interface Sound {
   readonly seconds: number;
@@ -18,10 +26,9 @@ const TONE_SHARE_MIN = 0.8;
 
 const WAV_HEADER_BYTES = 44;
 
-/** Samples of a recording's first channel. A recording that is still being written has an unfinished header: its length is not read. */
-export function samplesOf(wav: Buffer): { readonly rateHz: number; readonly samples: Int16Array } {
-  if (wav.length < WAV_HEADER_BYTES || wav.toString('latin1', 0, 4) !== 'RIFF')
-    return { rateHz: 8000, samples: new Int16Array() };
+/** Reads the first channel. A recording that is still being written has an unfinished header: its length is not read. */
+export function readWav(wav: Buffer): Recording {
+  if (wav.length < WAV_HEADER_BYTES) return { rateHz: PCMU_RATE_HZ, samples: new Int16Array() };
   const channels = wav.readUInt16LE(22);
   const count = Math.floor((wav.length - WAV_HEADER_BYTES) / (2 * channels));
   const samples = new Int16Array(count);

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { DEBIAN_PYTHON } from '../harness.ts';
 import { run } from '../processes.ts';
 import { type RtpPacket, rtpPacket, type UdpPacket } from './capture.ts';
-import { listen, type Sound } from './tone.ts';
+import { listen, PCMU_RATE_HZ, type Sound } from './tone.ts';
 
-const PCMU_RATE_HZ = 8000;
 const OPEN_TIMEOUT_MS = 20_000;
 
 /** What a description says of its audio line: the port, and the master keys offered, by suite. */

@@ -51,7 +51,7 @@ const malformed = [
   'c1 d6:resultl2:oke',
   'c1 d6:resulti5',
   'c1 d6:result-2:oke',
-  `c1 d6:result${'l'.repeat(5000)}`,
+  `c1 d6:result${'l'.repeat(60_000)}`,
 ];
 
 for (const text of malformed) {

@@ -11,6 +11,8 @@ const ENGINE_PORT_FIRST = 30_000;
 /** The simulated sockets' ports begin here (see `SimulatedIo`). */
 const SOCKET_PORT_FIRST = 40_000;
 const SLAB_OFFSET = 64;
+/** Of the suites offered to the callee. */
+const FIRST_TAG = 7;
 
 /** One side of a call: what the engine sends to and receives from an endpoint. */
 interface Leg {
@@ -98,7 +100,7 @@ export class SimulatedB2bua extends SimulatedIo {
     return sdpOf(
       callee.enginePort,
       protocol,
-      [...keys].map(([suite, key], tag) => crypto(tag + 7, suite, key)),
+      [...keys].map(([suite, key], tag) => crypto(FIRST_TAG + tag, suite, key)),
     );
   }
 
@@ -107,6 +109,9 @@ export class SimulatedB2bua extends SimulatedIo {
     const [caller, callee] = legs;
     callee.socket = socketOf(sdp);
     const taken = cryptosOf(sdp)[0];
+    if (taken && taken.tag !== FIRST_TAG + [...keys.keys()].indexOf(taken.suite.name)) {
+      throw new Error(`the answer takes ${taken.suite.name} with tag ${taken.tag}, which was not offered`);
+    }
     if (taken) this.#secure(callee, taken, keys.get(taken.suite.name) as Uint8Array);
     if (!offered) return sdpOf(caller.enginePort, 'RTP/AVP', []);
     const key = keyFor(offered.suite.name, `${id} answer`);

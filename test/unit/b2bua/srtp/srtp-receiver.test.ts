@@ -136,14 +136,18 @@ describe.each(BACK_ENDS)('SrtpReceiver with $name', ({ create }) => {
       expect(good(into.rtp(put(wire, one.rtpTagBytes, Buffer.from('00000001', 'hex')))).length).toBe(32);
     });
 
-    it('takes SRTCP that is tagged but not encrypted', () => {
-      const from = pair(rig, one);
+    it('takes SRTCP of any index, and that which is tagged but not encrypted', () => {
+      const key = randomKey(random, one);
+      const into = receiving(rig, one, key);
       const report = rtcpPacket();
-      good(from.rtcp(report)); // index 0
-      const unencrypted = unencryptedReport(rig, one, from.key, report, 1);
-      expect(good(from.receiving.rtcp(unencrypted))).toEqual(report);
-      expect(from.receiving.rtcp(unencrypted)).toBe(SRTP_REPLAYED);
-      expect(from.receiving.rtcp(flipped(unencrypted, 20))).toBe(SRTP_REPLAYED);
+      for (const index of [0, 1, 0x12345, 0x7fff0001, 0x7fffffff]) {
+        expect(good(into.rtcp(protectedReport(rig, one, key, report, index, true)))).toEqual(report);
+      }
+      const unencrypted = protectedReport(rig, one, key, report, 0x7ffffff0, false);
+      expect(unencrypted.subarray(0, report.length)).toEqual(report);
+      expect(into.rtcp(flipped(unencrypted, 20))).toBe(SRTP_AUTH_FAILED);
+      expect(good(into.rtcp(unencrypted))).toEqual(report);
+      expect(into.rtcp(unencrypted)).toBe(SRTP_REPLAYED);
     });
   });
 
@@ -192,6 +196,13 @@ describe.each(BACK_ENDS)('SrtpReceiver with $name', ({ create }) => {
     for (const sequence of [1, 65535, 0, 65534]) {
       expect(good(from.receiving.rtp(wire.get(sequence) as Buffer))).toEqual(rtpPacket({ sequence }));
     }
+  });
+
+  it('finds the rollover counter of a source of which only RTCP has come before', () => {
+    const from = pair(rig, cm);
+    const wire = protectedSequence(from, [65535, 0, 1]);
+    good(from.receiving.rtcp(good(from.rtcp(rtcpPacket()))));
+    for (const sequence of [0, 1, 65535]) good(from.receiving.rtp(wire.get(sequence) as Buffer));
   });
 
   it('keeps the rollover counter of a source that pauses while others send, and of one that changes', () => {
@@ -248,27 +259,37 @@ describe.each(BACK_ENDS)('SrtpReceiver with $name', ({ create }) => {
   });
 });
 
-/** SRTCP with the E flag clear (RFC 3711 §3.4, RFC 7714 §9.3), which our sender never makes. */
-function unencryptedReport(
+/** SRTCP as RFC 3711 §3.4 and §4.1, or RFC 7714 §9, describe it, of an index of our choice, encrypted or not. */
+function protectedReport(
   rig: CryptoRig,
   one: SrtpSuite,
   key: SrtpMasterKey,
   report: Buffer,
   index: number,
+  isEncrypted: boolean,
 ): Buffer {
   const { rtcp } = deriveSessionKeys(rig.keystream, one, key.masterKey, key.masterSalt);
   const word = Buffer.alloc(4);
-  word.writeUInt32BE(index);
+  word.writeUInt32BE(index + (isEncrypted ? 2 ** 31 : 0));
+  const [header, body] = [report.subarray(0, 8), report.subarray(8)];
+  const xorWord = (iv: Buffer, at: number, value: number): void => {
+    iv.writeUInt32BE((iv.readUInt32BE(at) ^ value) >>> 0, at);
+  };
   if (one.cipher === 'cm') {
-    const signed = Buffer.concat([report, word]);
+    const iv = Buffer.concat([rtcp.salt, Buffer.alloc(2)]);
+    xorWord(iv, 4, report.readUInt32BE(4));
+    xorWord(iv, 10, index);
+    const cipher = createCipheriv(`aes-${one.keyBytes * 8}-ctr`, rtcp.cipherKey, iv);
+    const signed = Buffer.concat([header, isEncrypted ? cipher.update(body) : body, word]);
     const tag = createHmac('sha1', rtcp.authenticationKey).update(signed).digest();
     return Buffer.concat([signed, tag.subarray(0, one.rtcpTagBytes)]);
   }
   const iv = Buffer.from(rtcp.salt);
-  iv.writeUInt32BE((iv.readUInt32BE(2) ^ report.readUInt32BE(4)) >>> 0, 2);
-  iv.writeUInt32BE((iv.readUInt32BE(8) ^ index) >>> 0, 8);
-  const algorithm = one.keyBytes === 16 ? 'aes-128-gcm' : 'aes-256-gcm';
-  const cipher = createCipheriv(algorithm, rtcp.cipherKey, iv).setAAD(Buffer.concat([report, word]));
+  xorWord(iv, 2, report.readUInt32BE(4));
+  xorWord(iv, 8, index);
+  const cipher = createCipheriv(one.keyBytes === 16 ? 'aes-128-gcm' : 'aes-256-gcm', rtcp.cipherKey, iv);
+  cipher.setAAD(Buffer.concat([isEncrypted ? header : report, word]));
+  const text = isEncrypted ? cipher.update(body) : body;
   cipher.final();
-  return Buffer.concat([report, cipher.getAuthTag(), word]);
+  return Buffer.concat([header, text, cipher.getAuthTag(), word]);
 }
