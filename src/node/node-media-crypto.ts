@@ -11,6 +11,7 @@ import {
 } from '../wire/media-crypto.ts';
 
 const IV_BYTES = 16;
+const BLOCK_BYTES = 16;
 const GCM_IV_BYTES = 12;
 const DIGEST_WORDS = 5;
 
@@ -29,8 +30,27 @@ export function createNodeMediaCrypto(bytes: Uint8Array): MediaCrypto {
 }
 
 /** AES in counter mode for the key derivation of SRTP. */
-export const aesKeystream: Keystream = (key, counterBlock, length) =>
-  createCipheriv(`aes-${key.length * 8}-ctr`, key, counterBlock).update(new Uint8Array(length));
+export const aesKeystream: Keystream = (key) => {
+  // Block by block: a cipher in counter mode would have to be made anew for every counter block.
+  const cipher = createCipheriv(`aes-${key.length * 8}-ecb`, key, null);
+  return (counterBlock, length) => {
+    const blocks = new Uint8Array(Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES);
+    const counter = Uint8Array.from(counterBlock);
+    for (let offset = 0; offset < blocks.length; offset += BLOCK_BYTES) {
+      blocks.set(counter, offset);
+      increment(counter);
+    }
+    return cipher.update(blocks).subarray(0, length);
+  };
+};
+
+/** The next counter block, a number of 128 bits. */
+function increment(counter: Uint8Array): void {
+  for (let i = BLOCK_BYTES - 1; i >= 0; i--) {
+    counter[i] = (counter[i] as number) + 1;
+    if (counter[i] !== 0) return;
+  }
+}
 
 class NodeCounterMode implements CounterModeCipher {
   readonly #bytes: Uint8Array;

@@ -115,13 +115,13 @@ describe.each(BACK_ENDS)('libsrtp and $name', ({ name, create }) => {
  */
 function asLibsrtpDerives(rig: CryptoRig, suite: SrtpSuite, keys: readonly SrtpMasterKey[]): CryptoRig {
   if (suite.keyBytes !== 24) return rig;
-  const keystream: Keystream = (masterKey, counterBlock, length) => {
+  const keystream: Keystream = (masterKey) => (counterBlock, length) => {
     const key = keys.find((one) => Buffer.compare(one.masterKey, masterKey) === 0) as SrtpMasterKey;
     const taken = Buffer.concat([masterKey, key.masterSalt, Buffer.alloc(10)]);
     const block = Buffer.from(taken.subarray(32, 48));
     const label = (counterBlock[7] as number) ^ (key.masterSalt[7] as number);
     block[7] = (block[7] as number) ^ label;
-    return rig.keystream(taken.subarray(0, 32), block, length);
+    return rig.keystream(taken.subarray(0, 32))(block, length);
   };
   return { ...rig, keystream };
 }

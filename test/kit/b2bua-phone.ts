@@ -35,6 +35,8 @@ export interface PhoneOptions {
   /** What its SDP says, where that is another address (behind a NAT). */
   readonly sdpAddress?: string;
   readonly tag?: string;
+  /** To whom its keys count as given: forks of one offer share them. */
+  readonly owner?: string;
   readonly port?: number;
   readonly lines?: readonly LineOptions[];
 }
@@ -220,12 +222,14 @@ export class Phone {
   address: string;
   sdpAddress: string;
   readonly #world: PhoneWorld;
+  readonly #owner: string;
   #version = 0;
   #nextPort: number;
 
   constructor(world: PhoneWorld, options: PhoneOptions, tag: string, port: number) {
     this.#world = world;
     this.tag = options.tag ?? tag;
+    this.#owner = options.owner ?? this.tag;
     this.address = options.address;
     this.sdpAddress = options.sdpAddress ?? options.address;
     this.#nextPort = options.port ?? port;
@@ -247,7 +251,7 @@ export class Phone {
     this.#nextPort += 2;
     const ssrc = Math.floor(this.#world.network.random() * 2 ** 32);
     const stream = new PhoneStream(this.#world.network, place, ssrc);
-    const line = new PhoneLine(options, stream, `${this.tag}/${this.lines.length}`, this.#world);
+    const line = new PhoneLine(options, stream, `${this.#owner}/${this.lines.length}`, this.#world);
     this.lines.push(line);
     return line;
   }

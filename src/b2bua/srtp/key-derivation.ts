@@ -4,8 +4,11 @@
  */
 import type { SrtpSuite } from './suites.ts';
 
-/** The first `length` bytes of AES in counter mode, from the counter block (16 bytes) up. `key`: 16, 24 or 32 bytes. */
-export type Keystream = (key: Uint8Array, counterBlock: Uint8Array, length: number) => Uint8Array;
+/**
+ * AES in counter mode by a key of 16, 24 or 32 bytes: gives the first `length` bytes of the stream from a
+ * counter block (16 bytes) up. A master key is set up once for all that is derived from it.
+ */
+export type Keystream = (key: Uint8Array) => (counterBlock: Uint8Array, length: number) => Uint8Array;
 
 /** Keys of one direction of SRTP or of SRTCP. */
 export interface SessionKeys {
@@ -44,13 +47,14 @@ export function deriveSessionKeys(
     );
   }
   const authenticationBytes = suite.cipher === 'cm' ? HMAC_KEY_BYTES : 0;
+  const stream = keystream(masterKey);
   const derive = (label: number, length: number): Uint8Array => {
     if (length === 0) return new Uint8Array(0);
     // A salt of 96 bits is one of 112 with zeros behind (RFC 7714 §11).
     const block = new Uint8Array(COUNTER_BLOCK_BYTES);
     block.set(masterSalt);
     block[LABEL_OFFSET] = (block[LABEL_OFFSET] as number) ^ label;
-    return keystream(masterKey, block, length);
+    return stream(block, length);
   };
   return {
     rtp: {

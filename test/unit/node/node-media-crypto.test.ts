@@ -1,5 +1,5 @@
 /** What vectors and SRTP do not show of the portable back end: `conformance/srtp` holds it to published answers. */
-import { createHmac } from 'node:crypto';
+import { createCipheriv, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { aesKeystream, createNodeMediaCrypto } from '../../../src/node/node-media-crypto.ts';
 
@@ -13,7 +13,7 @@ describe('createNodeMediaCrypto', () => {
     crypto.iv.fill(3);
     const cipher = crypto.counterMode(Buffer.alloc(16, 1));
     cipher.transform(AT, 20);
-    const stream = aesKeystream(Buffer.alloc(16, 1), Buffer.alloc(16, 3), 20);
+    const stream = aesKeystream(Buffer.alloc(16, 1))(Buffer.alloc(16, 3), 20);
     expect(whole.subarray(100 + AT, 120 + AT)).toEqual(Buffer.from(stream.map((byte) => byte ^ 0x11)));
     expect(whole.subarray(120 + AT).every((byte) => byte === 0x11)).toBe(true);
     cipher.transform(AT, 20); // with the same counter block, which it kept
@@ -31,12 +31,20 @@ describe('createNodeMediaCrypto', () => {
     expect(slab.every((byte) => byte === 0x22)).toBe(true);
   });
 
+  it('streams from any counter block on, over the carry of the counter', () => {
+    const block = Buffer.alloc(16, 0xff);
+    const stream = aesKeystream(Buffer.alloc(32, 9));
+    const expected = createCipheriv('aes-256-ctr', Buffer.alloc(32, 9), block).update(Buffer.alloc(40));
+    expect(Buffer.from(stream(block, 40))).toEqual(expected);
+    expect(Buffer.from(stream(block, 7))).toEqual(expected.subarray(0, 7));
+  });
+
   it('keeps keys of its own: the caller may wipe theirs, and free wipes only these', () => {
     const slab = Buffer.alloc(256);
     const crypto = createNodeMediaCrypto(slab);
     const key = Buffer.alloc(16, 5);
     const cipher = crypto.counterMode(key);
-    const expected = aesKeystream(key, crypto.iv, 16);
+    const expected = aesKeystream(key)(crypto.iv, 16);
     key.fill(0);
     cipher.transform(AT, 16);
     expect(slab.subarray(AT, AT + 16)).toEqual(Buffer.from(expected));
