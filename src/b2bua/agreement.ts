@@ -142,9 +142,11 @@ export class Agreement {
     component.isFixed = request.flags.has('asymmetric');
     component.latchUntilMs = nowMs + this.#parts.settings.latchSeconds * 1000;
     if (line.ice) {
-      // Media stays on the pair in use until the new checks nominate one (RFC 8445 §9).
-      if (iceBefore !== line.ice) component.isNominated = false;
-      if (iceBefore === undefined) component.unfollow(endpoints);
+      // After a restart media stays on the pair in use until the new checks nominate one (RFC 8445 §9).
+      if (iceBefore === undefined) {
+        component.isNominated = false;
+        component.unfollow(endpoints);
+      }
       component.isSettled = component.remote >= 0;
       return;
     }
@@ -185,12 +187,16 @@ export class Agreement {
   }
 }
 
+/** A null address is an old way to say: send me nothing. With ICE it says nothing, since candidates and checks tell. */
 function forward(from: Line, to: Line): void {
-  const isListening = to.remote !== undefined && !to.remote.isNullAddress;
+  const isListening = to.ice !== undefined || to.remote?.isNullAddress === false;
   for (const [i, component] of from.components.entries()) {
-    const media = component.carries === CARRIES_OPAQUE ? to.components[i] : to.rtp;
-    component.forwardsTo = isListening ? media : undefined;
-    component.forwardsRtcpTo = isListening ? to.rtcp : undefined;
+    if (component.carries === CARRIES_OPAQUE) {
+      component.forwardsTo = to.components[i];
+    } else {
+      component.forwardsTo = isListening ? to.rtp : undefined;
+      component.forwardsRtcpTo = isListening ? to.rtcp : undefined;
+    }
   }
 }
 

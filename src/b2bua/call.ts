@@ -20,6 +20,8 @@ const EARLIER_TAGS_MAX = 32;
 
 /** A key of ours for one line, leg and suite: what we send to that side is encrypted with it, and nothing else ever. */
 export interface OwnKey {
+  /** Of its a=crypto in our offers: the same in all of them, as an answer may come to any. */
+  readonly tag: number;
   readonly suite: SrtpSuite;
   readonly masterKey: Uint8Array;
   readonly masterSalt: Uint8Array;
@@ -30,8 +32,8 @@ export interface OwnKey {
 /** How a line was last offered to a leg, against which its answer is read. */
 export interface OfferedLine {
   readonly kind: 'rtp' | 'opaque';
-  /** Our a=crypto lines: tag and key. */
-  readonly cryptos: readonly { readonly tag: number; readonly key: OwnKey }[];
+  /** Our a=crypto lines. */
+  readonly cryptos: readonly OwnKey[];
   readonly mustEncrypt: boolean;
   readonly hasRtcpMux: boolean;
   /** We offered to be its ICE peer. */

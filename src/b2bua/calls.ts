@@ -129,14 +129,12 @@ export class Calls {
 
   #silenceSecondsMax(call: Call): number {
     const { holdTimeoutSeconds, mediaTimeoutSeconds, offerTimeoutSeconds } = this.#parts.settings;
-    // An answer may be early (183), and then the callee still rings.
-    if (call.lastPacketMs < 0) return Math.max(offerTimeoutSeconds, mediaTimeoutSeconds);
     const lines = call.legs.flatMap(({ lines }) => lines).flatMap(({ remote }) => remote ?? []);
     // Lines that are no RTP (BFCP) cannot be put on hold, and are silent for as long as nobody uses them.
     const media = lines.filter(({ kind }) => kind === 'rtp');
-    return media.length > 0 && media.every(isHeld)
-      ? Math.max(holdTimeoutSeconds, mediaTimeoutSeconds)
-      : mediaTimeoutSeconds;
+    if (media.length > 0 && media.every(isHeld)) return Math.max(holdTimeoutSeconds, mediaTimeoutSeconds);
+    // An answer may be early (183), and then the callee still rings.
+    return call.lastPacketMs < 0 ? Math.max(offerTimeoutSeconds, mediaTimeoutSeconds) : mediaTimeoutSeconds;
   }
 
   #remove(call: Call): void {

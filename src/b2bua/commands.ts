@@ -277,7 +277,7 @@ function readSdp({ sdp }: NgRequest): SdpDocument | Refused {
 function nameRefusal({ callId, fromTag, toTag, viaBranch }: NgRequest): Refused | undefined {
   const isTooLong = (name = ''): boolean => name.length > NAME_CHARACTERS_MAX;
   return [callId, fromTag, toTag, viaBranch].some(isTooLong)
-    ? new Refused(`call-id, tags and via-branch must be ≤ ${NAME_CHARACTERS_MAX} characters`)
+    ? new Refused(`call-id, tags and via-branch have at most ${NAME_CHARACTERS_MAX} characters`)
     : undefined;
 }
 

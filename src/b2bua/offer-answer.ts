@@ -138,8 +138,10 @@ export class OfferAnswer {
   ): boolean {
     const opened: { readonly line: Line; readonly components: readonly Component[] }[] = [];
     let ports = call.components.length;
+    const linesBefore = [offerer, answerer].map((leg) => ({ leg, count: leg.lines.length }));
     const giveUp = (): boolean => {
       for (const { components } of opened) for (const component of components) this.#ports.close(component);
+      for (const { leg, count } of linesBefore) leg.lines.length = count;
       return false;
     };
     for (const [i, plan] of plans.entries()) {
@@ -182,10 +184,8 @@ export class OfferAnswer {
     const hasRtcpMux = plan.kind === 'rtp' && plan.hasRtcpMux;
     const hasIce = transport !== undefined && offersIce(request, this.#zone(answerer), offered);
     const ice = hasIce ? (line.ice ?? line.offered?.ice ?? this.#newIceAgent()) : undefined;
-    const cryptos = inUseFirst(transport?.suites ?? [], line.sentSuite).map((suite, i) => ({
-      tag: i + 1,
-      key: this.#keyFor(line, suite),
-    }));
+    const keys = (transport?.suites ?? []).map((suite) => this.#keyFor(line, suite));
+    const cryptos = inUseFirst(keys, line.sentSuite);
     line.offered = {
       kind: plan.kind,
       cryptos,
@@ -204,7 +204,7 @@ export class OfferAnswer {
         ? {
             protocol: transport?.protocol ?? offered.protocol,
             isRtp: plan.kind === 'rtp',
-            cryptos: cryptos.map(({ tag, key }) => cryptoValue(tag, key)),
+            cryptos: cryptos.map((key) => cryptoValue(key.tag, key)),
             hasRtcpMux,
             ice: ice && this.#iceLines(answerer, line, ice, line.isMuxed && hasRtcpMux),
           }
@@ -285,7 +285,8 @@ export class OfferAnswer {
     const masterSalt = new Uint8Array(suite.saltBytes);
     this.#crypto.randomFill(masterKey);
     this.#crypto.randomFill(masterSalt);
-    const key: OwnKey = { suite, masterKey, masterSalt, sender: undefined };
+    const tag = line.keys.size + 1;
+    const key: OwnKey = { tag, suite, masterKey, masterSalt, sender: undefined };
     line.keys.set(suite.name, key);
     return key;
   }
@@ -328,10 +329,10 @@ function answeredCrypto(
   answer: RemoteLine,
 ): { readonly theirs: RemoteLine['cryptos'][number]; readonly own: OwnKey } | undefined {
   for (const theirs of answer.cryptos) {
-    const taken = offered.cryptos.find(
-      ({ tag, key }) => tag === theirs.tag && key.suite.name === theirs.suite.name,
+    const own = offered.cryptos.find(
+      ({ tag, suite }) => tag === theirs.tag && suite.name === theirs.suite.name,
     );
-    if (taken) return { theirs, own: taken.key };
+    if (own) return { theirs, own };
   }
   return undefined;
 }
@@ -354,8 +355,11 @@ function connectionOf(leg: Leg): { family: 'IP4' | 'IP6'; address: string } {
 }
 
 /** A phone that takes the first suite it knows would otherwise change suite and key at a re-INVITE. */
-function inUseFirst(suites: readonly SrtpSuite[], inUse: string | undefined): readonly SrtpSuite[] {
-  return [...suites.filter(({ name }) => name === inUse), ...suites.filter(({ name }) => name !== inUse)];
+function inUseFirst(keys: readonly OwnKey[], inUse: string | undefined): readonly OwnKey[] {
+  return [
+    ...keys.filter(({ suite }) => suite.name === inUse),
+    ...keys.filter(({ suite }) => suite.name !== inUse),
+  ];
 }
 
 function cryptoValue(tag: number, { suite, masterKey, masterSalt }: OwnKey): string {

@@ -15,19 +15,27 @@ const ICE_ATTRIBUTES = [
   'ice-mismatch',
   'ice-pacing',
 ];
+/** Other ways to agree on keys: MIKEY (RFC 4567), and SDP capability negotiation (RFC 5939), which may offer a=crypto. */
+const KEY_ATTRIBUTES = ['key-mgmt', 'csup', 'creq', 'acap', 'tcap', 'pcfg', 'acfg'];
 const DTLS_ATTRIBUTES = ['fingerprint', 'setup', 'tls-id', 'dtls-id', 'connection'];
 
 /** What becomes of a line. */
-export type WrittenLine =
-  | { readonly kind: 'disabled'; readonly form: DisabledForm | undefined }
-  | {
-      readonly kind: 'kept';
-      readonly port: number;
-      readonly rtcpPort: number;
-      readonly isNullAddress: boolean;
-      /** Undefined: keys, transport and ICE are not ours to touch. */
-      readonly terminated: TerminatedLine | undefined;
-    };
+export type WrittenLine = DisabledLine | KeptLine;
+
+export interface DisabledLine {
+  readonly kind: 'disabled';
+  /** Undefined: as it came. */
+  readonly form: DisabledForm | undefined;
+}
+
+export interface KeptLine {
+  readonly kind: 'kept';
+  readonly port: number;
+  readonly rtcpPort: number;
+  readonly isNullAddress: boolean;
+  /** Undefined: keys, transport and ICE are not ours to touch. */
+  readonly terminated: TerminatedLine | undefined;
+}
 
 /** What else a disabled line says. */
 export interface DisabledForm {
@@ -57,9 +65,10 @@ export function rewriteSdp(
   const terminated = lines.flatMap((line) =>
     line.kind === 'kept' && line.terminated !== undefined ? [line.terminated] : [],
   );
-  if (lines.every((line) => line.kind === 'disabled' || line.terminated !== undefined)) {
+  const isTerminated = lines.every((line) => line.kind === 'disabled' || line.terminated !== undefined);
+  if (isTerminated) {
     unbundle(session);
-    session.removeAttributes(...ICE_ATTRIBUTES);
+    session.removeAttributes('crypto', ...KEY_ATTRIBUTES, ...ICE_ATTRIBUTES);
     if (terminated.every(({ isRtp }) => isRtp)) session.removeAttributes(...DTLS_ATTRIBUTES);
     if (terminated.some(({ ice }) => ice !== undefined)) session.appendAttribute('ice-lite');
   }
@@ -70,26 +79,38 @@ export function rewriteSdp(
   }
   for (const [i, section] of media.entries()) {
     const line = lines[i];
-    if (line !== undefined) rewriteLine(section, line, connection, replace);
+    if (line?.kind === 'disabled') disableLine(section, line.form, connection, isTerminated);
+    else if (line !== undefined) rewriteLine(section, line, connection, replace);
   }
   rewriteOrigin(document, connection, replace);
 }
 
+function disableLine(
+  section: SdpMedia,
+  form: DisabledForm | undefined,
+  connection: ConnectionData,
+  isTerminated: boolean,
+): void {
+  if (section.value('c') !== undefined) section.setConnection(connection);
+  if (section.port !== 0) section.port = 0;
+  if (form) {
+    const { protocol, formats = [] } = form;
+    if (section.protocol !== protocol) section.protocol = protocol;
+    if (formats.length > 0 && formats.join(' ') !== section.formats.join(' ')) section.formats = formats;
+  }
+  // Nobody needs to know where a line that is not used would have gone, or its keys.
+  if (!isTerminated) return;
+  section.removeAttributes('crypto', 'rtcp', 'bundle-only', ...KEY_ATTRIBUTES, ...ICE_ATTRIBUTES);
+}
+
 function rewriteLine(
   section: SdpMedia,
-  line: WrittenLine,
+  line: KeptLine,
   connection: ConnectionData,
   replace: ReadonlySet<ReplaceFlag>,
 ): void {
   if (section.value('c') !== undefined) {
     section.setConnection(isNull(line, replace) ? nullOf(connection) : connection);
-  }
-  if (line.kind === 'disabled') {
-    if (section.port !== 0) section.port = 0;
-    if (line.form) rewriteForm(section, line.form);
-    // Nobody needs to know where a line that is not used would have gone, or its keys.
-    section.removeAttributes('crypto', 'rtcp', ...ICE_ATTRIBUTES);
-    return;
   }
   section.port = line.port;
   if (section.hasAttribute('rtcp')) {
@@ -99,15 +120,10 @@ function rewriteLine(
   if (line.terminated) rewriteTerminated(section, line.terminated);
 }
 
-function rewriteForm(section: SdpMedia, { protocol, formats = [] }: DisabledForm): void {
-  if (section.protocol !== protocol) section.protocol = protocol;
-  if (formats.length > 0 && formats.join(' ') !== section.formats.join(' ')) section.formats = formats;
-}
-
 function rewriteTerminated(section: SdpMedia, line: TerminatedLine): void {
   if (section.protocol !== line.protocol) section.protocol = line.protocol;
-  section.removeAttributes(...ICE_ATTRIBUTES, 'bundle-only');
-  if (!line.isRtp) return;
+  section.removeAttributes(...ICE_ATTRIBUTES, ...KEY_ATTRIBUTES, 'bundle-only');
+  if (!line.isRtp) return section.removeAttributes('crypto');
   section.removeAttributes(...DTLS_ATTRIBUTES);
   section.replaceAttributes('crypto', line.cryptos);
   if (!line.hasRtcpMux) section.removeAttributes('rtcp-mux', 'rtcp-mux-only');

@@ -79,13 +79,19 @@ export function iceCredentials(randomFill: (bytes: Uint8Array) => void): IceCred
  */
 export class IceLiteAgent {
   readonly local: IceCredentials;
+  /**
+   * `peer`: we are the other side's ICE peer, lite and so always controlled. `stand-in`: we answer for somebody
+   * whose credentials these are, and who has whichever role the two of them agreed on.
+   */
+  readonly part: 'peer' | 'stand-in';
   /** Key of the integrity of checks and of their answers (RFC 8445 §7.2.2). */
   readonly key: Uint8Array;
   readonly #localUfrag: Uint8Array;
   #remoteUfrag: Uint8Array | undefined;
 
-  constructor(local: IceCredentials) {
+  constructor(local: IceCredentials, part: 'peer' | 'stand-in' = 'peer') {
     this.local = local;
+    this.part = part;
     this.key = encoder.encode(local.password);
     this.#localUfrag = encoder.encode(local.ufrag);
   }
@@ -181,7 +187,8 @@ export class IceLiteResponder {
     if (request.unknownCount > 0) return this.#refusePeer(420, agent, algorithm, socket, source);
     // Of two controlled agents the full one is wrong, whatever the tie-breakers (RFC 8445 §6.1.1); the error
     // makes it take the other role (§7.2.5.1).
-    if (request.has(ATTR_ICE_CONTROLLED)) return this.#refusePeer(487, agent, algorithm, socket, source);
+    if (agent.part === 'peer' && request.has(ATTR_ICE_CONTROLLED))
+      return this.#refusePeer(487, agent, algorithm, socket, source);
     this.#begin(CLASS_SUCCESS).xorAddress(ATTR_XOR_MAPPED_ADDRESS, this.#io.endpoints, source);
     this.#send(agent, algorithm, socket, source);
     return request.has(ATTR_USE_CANDIDATE) ? ICE_NOMINATED : ICE_CHECK;

@@ -18,6 +18,7 @@ import type { CounterBlock } from '../metrics/counters.ts';
 import type { EngineChoice } from '../net/choose-engine.ts';
 import { assertUdpPortFree } from '../net/udp-port.ts';
 import type { AllocationReport } from '../turn/inspect.ts';
+import { mergeRelayEvidence, type RelayEvidence } from '../turn/relay-evidence.ts';
 import type { TurnCredential, TurnSettings } from '../turn/settings.ts';
 import { TurnSharedState } from '../turn/shared-state.ts';
 import { callWorkers, resolveB2buaSettings } from './b2bua-settings.ts';
@@ -84,6 +85,7 @@ export class MediaPlane {
           pauseMicrosecondsMax: config.node.limits.pauseMicrosecondsMax,
           turn: turnPart,
           b2bua: hears === 'streams' ? undefined : b2buaParts[index],
+          ownMedia: b2buaParts,
         };
         workers.push(await WorkerHandle.start(setup, options.onEvent));
       }
@@ -168,6 +170,14 @@ export class MediaPlane {
       allocationsTotal: reports.reduce((sum, { report }) => sum + report.allocationsTotal, 0),
       clients: new Set(reports.flatMap(({ report }) => report.clientAddresses)).size,
     };
+  }
+
+  /** Those of the transport addresses that are relayed ones of this node, or were a moment ago. */
+  async relayEvidence(addresses: readonly string[]): Promise<RelayEvidence[]> {
+    const ours = await Promise.all(
+      this.workers.map((worker) => worker.ask({ command: 'relay-evidence', addresses })),
+    );
+    return mergeRelayEvidence(ours.flat());
   }
 
   /** The workers that do not answer. */

@@ -26,6 +26,7 @@ import {
 } from '../wire/datagram-io.ts';
 import { createB2buaCrypto } from './b2bua-crypto.ts';
 import { createNodeMediaCrypto } from './node-media-crypto.ts';
+import { ownMedia } from './own-media.ts';
 import { createTurnCrypto } from './turn-crypto.ts';
 import type {
   B2buaPart,
@@ -104,6 +105,7 @@ class MediaWorker {
       counters: this.#counters.subarray(FIRST_TURN_COUNTER, FIRST_B2BUA_COUNTER),
       unixMs: Date.now,
       hashSeed: this.#setup.hashSeed,
+      isOwnMedia: ownMedia(this.#setup.ownMedia, part.settings, this.#engine.endpoints),
     });
     for (const credential of part.credentials) turn.setUser(credential);
     return turn;
@@ -119,7 +121,7 @@ class MediaWorker {
       crypto: createB2buaCrypto(),
       mediaCrypto: typeof fast === 'string' ? createNodeMediaCrypto(this.#engine.bytes) : fast,
       events: {
-        callEnded: (call, reason) => post({ say: 'call-ended', call, reason }),
+        callEnded: ({ id, callId }, reason) => post({ say: 'call-ended', id, callId, reason }),
         unknownFlag: (text) => post({ say: 'unknown-flag', text }),
       },
       counters: this.#counters.subarray(
@@ -209,6 +211,8 @@ class MediaWorker {
     switch (request.command) {
       case 'report':
         return this.#turn ? inspect(this.#turn, request.allocationsMax, nowMs) : NO_ALLOCATIONS;
+      case 'relay-evidence':
+        return this.#turn?.relayEvidence(request.addresses, nowMs) ?? [];
       case 'set-user':
         this.#turn?.setUser(request.credential);
         return null;

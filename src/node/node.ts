@@ -231,7 +231,7 @@ function logEvent(log: Logger, flags: FlagLog, event: WorkerEvent): void {
     case 'ended':
       return log.debug({ allocation: event.allocation, reason: event.reason }, 'relay ended');
     case 'call-ended': {
-      const { id, callId } = event.call;
+      const { id, callId } = event;
       const level = event.reason === 'deleted' ? 'debug' : 'info';
       return log[level]({ id, callId, reason: event.reason }, 'call ended');
     }

@@ -4,6 +4,7 @@ import type { CallReport } from '../b2bua/inspect.ts';
 import type { NgDictionary } from '../b2bua/ng-request.ts';
 import type { B2buaSettings, CallEnd } from '../b2bua/settings.ts';
 import type { TurnReport } from '../turn/inspect.ts';
+import type { RelayEvidence } from '../turn/relay-evidence.ts';
 import type { AllocationEnd, TurnCredential, TurnSettings } from '../turn/settings.ts';
 
 /** Given to a worker at its start. */
@@ -23,6 +24,8 @@ export interface WorkerSetup {
   readonly turn: TurnPart | undefined;
   /** Undefined where this worker has no calls. */
   readonly b2bua: B2buaPart | undefined;
+  /** Of all workers that have calls: whose media ports this worker's relays may reach. */
+  readonly ownMedia: readonly B2buaPart[];
 }
 
 export interface TurnPart {
@@ -47,6 +50,7 @@ export interface TlsPem {
 
 export type WorkerCommand =
   | { readonly command: 'report'; readonly allocationsMax: number }
+  | { readonly command: 'relay-evidence'; readonly addresses: readonly string[] }
   | { readonly command: 'set-user'; readonly credential: TurnCredential }
   | { readonly command: 'remove-user'; readonly name: string }
   | { readonly command: 'ng'; readonly dictionary: NgDictionary }
@@ -58,6 +62,7 @@ export type WorkerCommand =
 /** What each command is answered with. */
 export interface WorkerAnswers {
   report: TurnReport;
+  'relay-evidence': readonly RelayEvidence[];
   'set-user': null;
   'remove-user': number;
   ng: NgDictionary;
@@ -97,6 +102,6 @@ export type WorkerMessage =
       readonly relayAddresses: readonly string[];
     }
   | { readonly say: 'ended'; readonly allocation: string; readonly reason: AllocationEnd }
-  | { readonly say: 'call-ended'; readonly call: CallReport; readonly reason: CallEnd }
+  | { readonly say: 'call-ended'; readonly id: string; readonly callId: string; readonly reason: CallEnd }
   | { readonly say: 'unknown-flag'; readonly text: string }
   | { readonly say: 'rate-limited'; readonly address: string; readonly droppedReplies: number };

@@ -196,6 +196,7 @@ export class Allocations {
       permissions.owner[row] = allocation.id;
       permissions.peer[row] = endpoint;
       permissions.detail[row] = 0;
+      permissions.permission[row] = row;
       permissions.verdict[row] = verdict;
       permissions.next[row] = allocation.firstPermission;
       allocation.firstPermission = row;

@@ -35,6 +35,7 @@ import {
   TALLY_PACKETS_TO_CLIENT,
 } from './allocations.ts';
 import { TURN } from './counters.ts';
+import type { FlowRows } from './flow-rows.ts';
 import { PEER_FORBIDDEN, PEER_OWN_HOST, PEER_OWN_RELAY, type PeerFilter } from './peer-filter.ts';
 import type { TurnCrypto } from './settings.ts';
 import type { StaticNat } from './static-nat.ts';
@@ -51,6 +52,7 @@ export class DataPath {
   readonly #io: DatagramIo;
   readonly #allocations: Allocations;
   readonly #filter: PeerFilter;
+  readonly #isOwnMedia: (peer: number) => boolean;
   readonly #nat: StaticNat;
   readonly #crypto: TurnCrypto;
   readonly #counters: Float64Array;
@@ -70,6 +72,8 @@ export class DataPath {
     io: DatagramIo;
     allocations: Allocations;
     filter: PeerFilter;
+    /** Whether the row is a port of this host that relays may reach at this moment though it is no relay's. */
+    isOwnMedia: (peer: number) => boolean;
     nat: StaticNat;
     crypto: TurnCrypto;
     counters: Float64Array;
@@ -78,6 +82,7 @@ export class DataPath {
     this.#io = parts.io;
     this.#allocations = parts.allocations;
     this.#filter = parts.filter;
+    this.#isOwnMedia = parts.isOwnMedia;
     this.#nat = parts.nat;
     this.#crypto = parts.crypto;
     this.#counters = parts.counters;
@@ -101,9 +106,9 @@ export class DataPath {
       return this.#dropOf(allocation, TURN.dropUnknownChannel);
     }
     const peer = channels.peer[channel] as number;
-    const permission = channels.permission[channel] as number;
     const verdict = channels.verdict[channel] as number;
-    this.#toPeer(allocation, permission, verdict, offset + CHANNEL_HEADER_BYTES, dataLength, peer, false);
+    const data = offset + CHANNEL_HEADER_BYTES;
+    this.#toPeer(allocation, channels, channel, verdict, data, dataLength, peer, false);
   }
 
   /** A Send indication from a client (RFC 8656 §11.2). */
@@ -119,13 +124,15 @@ export class DataPath {
       readXorAddress(request.bytes, request.offset, request.peers[0] as number, endpoints, peer);
     if (!named) return this.#dropOf(allocation, TURN.dropMalformedStun);
     if (this.#nat.active) this.#nat.toInternal(peer);
+    const { permissions } = this.#allocations;
     const permission = this.#allocations.permissionFor(allocation.id, peer);
     if (permission < 0) return this.#dropOf(allocation, TURN.dropNoPermission);
-    let verdict = this.#allocations.permissions.verdict[permission] as number;
+    let verdict = permissions.verdict[permission] as number;
     if (verdict === PEER_OWN_RELAY) verdict = this.#filter.judgeOwnPort(endpoints, peer);
     const dontFragment = request.has(ATTR_DONT_FRAGMENT);
     const length = request.valueLength(ATTR_DATA);
-    const isQueued = this.#toPeer(allocation, permission, verdict, data, length, peer, dontFragment);
+    const flows = permissions;
+    const isQueued = this.#toPeer(allocation, flows, permission, verdict, data, length, peer, dontFragment);
     if (isQueued) this.#nextPeer = (this.#nextPeer + 1) % this.#peers.length;
   }
 
@@ -135,19 +142,18 @@ export class DataPath {
     this.#allocations.tally(allocation.id, TALLY_PACKETS_FROM_PEERS, 1);
     if (this.#nat.active) this.#nat.toInternal(source);
     const channel = this.#allocations.channelFor(allocation.id, source);
-    const permission =
-      channel < 0
-        ? this.#allocations.permissionFor(allocation.id, source)
-        : (channels.permission[channel] as number);
-    if (permission < 0 || (permissions.expiresAtMs[permission] as number) <= this.nowMs) {
+    const flows = channel < 0 ? permissions : channels;
+    const flow = channel < 0 ? this.#allocations.permissionFor(allocation.id, source) : channel;
+    if (flow < 0 || (permissions.expiresAtMs[flows.permission[flow] as number] as number) <= this.nowMs) {
       return this.#dropOf(allocation, TURN.dropNoPermission);
     }
-    let verdict = (channel < 0 ? permissions.verdict[permission] : channels.verdict[channel]) as number;
+    let verdict = flows.verdict[flow] as number;
     if (verdict === PEER_OWN_RELAY && channel < 0) {
       verdict = this.#filter.judgeOwnPort(this.#io.endpoints, source);
     }
-    const refused = this.#refusal(verdict, offset, length);
+    const refused = this.#refusal(verdict, offset, length, source);
     if (refused >= 0) return this.#dropOf(allocation, refused);
+    flows.packetsFromPeer[flow] = (flows.packetsFromPeer[flow] as number) + 1;
     if (channel >= 0 && (channels.expiresAtMs[channel] as number) > this.nowMs) {
       this.#sendChannelData(allocation, channels.detail[channel] as number, offset, length);
     } else {
@@ -173,10 +179,14 @@ export class DataPath {
     this.#io.send(allocation.socket, writer.offset, writer.length, allocation.client);
   }
 
-  /** Sends to a peer, or drops; says whether the row `peer` is now the destination of a queued packet. */
+  /**
+   * Sends to a peer, or drops; says whether the row `peer` is now the destination of a queued packet.
+   * `flow`: the row of `flows` that the packet goes by, a channel or a permission.
+   */
   #toPeer(
     allocation: Allocation,
-    permission: number,
+    flows: FlowRows,
+    flow: number,
     verdict: number,
     offset: number,
     length: number,
@@ -184,10 +194,10 @@ export class DataPath {
     dontFragment: boolean,
   ): boolean {
     const { permissions } = this.#allocations;
-    if ((permissions.expiresAtMs[permission] as number) <= this.nowMs) {
+    if ((permissions.expiresAtMs[flows.permission[flow] as number] as number) <= this.nowMs) {
       return this.#notQueued(allocation, TURN.dropNoPermission);
     }
-    const refused = this.#refusal(verdict, offset, length);
+    const refused = this.#refusal(verdict, offset, length, peer);
     if (refused >= 0) return this.#notQueued(allocation, refused);
     const isIPv4 = this.#io.endpoints.family(peer) === INET;
     const socket = isIPv4 ? allocation.socketIPv4 : allocation.socketIPv6;
@@ -196,6 +206,7 @@ export class DataPath {
     count(this.#counters, TURN.clientToPeerBytes, length);
     this.#allocations.tally(allocation.id, TALLY_PACKETS_FROM_CLIENT, 1);
     this.#allocations.tally(allocation.id, TALLY_BYTES_FROM_CLIENT, length);
+    flows.packetsToPeer[flow] = (flows.packetsToPeer[flow] as number) + 1;
     if (verdict === PEER_OWN_RELAY) {
       const other = this.#allocations.ofRelay(peer);
       const relay = isIPv4 ? allocation.relayIPv4 : allocation.relayIPv6;
@@ -211,9 +222,10 @@ export class DataPath {
   }
 
   /** The drop reason for a packet by the peer's verdict or the media policy, or -1 if it may pass. */
-  #refusal(verdict: number, offset: number, length: number): number {
+  #refusal(verdict: number, offset: number, length: number, peer: number): number {
     if (verdict === PEER_FORBIDDEN) return TURN.dropPeerForbidden;
-    if (verdict === PEER_OWN_HOST) return TURN.dropPeerOwnHost;
+    // Asked for each packet: a port that the B2BUA has closed is any program's the next moment.
+    if (verdict === PEER_OWN_HOST && !this.#isOwnMedia(peer)) return TURN.dropPeerOwnHost;
     if (!this.#mediaOnly) return -1;
     const kind = length === 0 ? -1 : kindOf(this.#io.bytes, offset);
     return kind === KIND_RTP || kind === KIND_STUN || kind === KIND_DTLS ? -1 : TURN.dropNotMedia;
@@ -257,9 +269,9 @@ export class DataPath {
     this.#io.send(allocation.socket, start, STUN_HEADER_BYTES + bodyBytes, allocation.client);
   }
 
-  /** The row with a peer's address as its client named it: behind static NAT, our relays' external one. */
+  /** The row with a peer's address as its client named it: behind static NAT, our own external one. */
   #asClientsKnow(peer: number, verdict: number): number {
-    return verdict === PEER_OWN_RELAY ? this.#nat.shown(peer) : peer;
+    return verdict === PEER_OWN_RELAY || verdict === PEER_OWN_HOST ? this.#nat.shown(peer) : peer;
   }
 
   /** Offset of 12 unused random bytes. */

@@ -18,8 +18,11 @@ export class FlowRows {
   verdict: Int32Array = new Int32Array(INITIAL_ROWS);
   /** Channels: the channel number. Permissions: how many channels stand on it. */
   detail: Int32Array = new Int32Array(INITIAL_ROWS);
-  /** Channels: the permission's row. */
+  /** Row of the permission that lets packets pass: a channel's, or a permission's own. */
   permission: Int32Array = new Int32Array(INITIAL_ROWS);
+  /** Packets relayed to the peer and from it. What goes by a channel is not counted at its permission. */
+  packetsToPeer: Float64Array = new Float64Array(INITIAL_ROWS);
+  packetsFromPeer: Float64Array = new Float64Array(INITIAL_ROWS);
   #free = -1;
   #untouched = 0;
   #size = 0;
@@ -29,21 +32,32 @@ export class FlowRows {
     return this.#size;
   }
 
+  /** A row whose packet counts are 0; what else is in it is undefined. */
   acquire(): number {
     this.#size++;
-    const row = this.#free;
+    let row = this.#free;
     if (row >= 0) {
       this.#free = this.next[row] as number;
-      return row;
+    } else {
+      if (this.#untouched === this.owner.length) this.#grow();
+      row = this.#untouched++;
     }
-    if (this.#untouched === this.owner.length) this.#grow();
-    return this.#untouched++;
+    this.packetsToPeer[row] = 0;
+    this.packetsFromPeer[row] = 0;
+    return row;
   }
 
   release(row: number): void {
     this.next[row] = this.#free;
     this.#free = row;
     this.#size--;
+  }
+
+  /** The rows of an owner's list, oldest first. Control plane. */
+  listed(first: number): number[] {
+    const rows: number[] = [];
+    for (let row = first; row >= 0; row = this.next[row] ?? -1) rows.push(row);
+    return rows.reverse();
   }
 
   #grow(): void {
@@ -55,6 +69,8 @@ export class FlowRows {
     this.verdict = grown(this.verdict, new Int32Array(rows));
     this.detail = grown(this.detail, new Int32Array(rows));
     this.permission = grown(this.permission, new Int32Array(rows));
+    this.packetsToPeer = grown(this.packetsToPeer, new Float64Array(rows));
+    this.packetsFromPeer = grown(this.packetsFromPeer, new Float64Array(rows));
   }
 }
 

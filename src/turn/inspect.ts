@@ -25,8 +25,9 @@ export interface AllocationReport {
   /** As clients are told them (behind static NAT the external ones): IPv4 first. */
   readonly relayAddresses: readonly string[];
   readonly expiresInSeconds: number;
-  readonly permissions: readonly { address: string; expiresInSeconds: number }[];
-  readonly channels: readonly { number: number; peer: string; expiresInSeconds: number }[];
+  /** Packet counts of a permission leave out what went by a channel. */
+  readonly permissions: readonly ({ address: string; expiresInSeconds: number } & PeerPackets)[];
+  readonly channels: readonly ({ number: number; peer: string; expiresInSeconds: number } & PeerPackets)[];
   readonly counters: {
     readonly packetsFromClient: number;
     readonly bytesFromClient: number;
@@ -38,6 +39,12 @@ export interface AllocationReport {
     readonly successResponses: number;
     readonly errorResponses: number;
   };
+}
+
+/** Packets relayed to a peer and from it. */
+export interface PeerPackets {
+  readonly packetsToPeer: number;
+  readonly packetsFromPeer: number;
 }
 
 export interface TurnReport {
@@ -74,14 +81,18 @@ function report(core: TurnCore, allocation: Allocation, nowMs: number): Allocati
     user: allocation.user,
     relayAddresses: allocation.relays.map((relay) => endpoints.text(core.nat.shown(relay.endpoint))),
     expiresInSeconds: left(Math.max(...allocation.relays.map((relay) => relay.expiresAtMs))),
-    permissions: listed(permissions.next, allocation.firstPermission).map((row) => ({
+    permissions: permissions.listed(allocation.firstPermission).map((row) => ({
       address: peerText(core, endpoints, permissions.peer[row] ?? 0, false),
       expiresInSeconds: left(permissions.expiresAtMs[row] ?? 0),
+      packetsToPeer: permissions.packetsToPeer[row] ?? 0,
+      packetsFromPeer: permissions.packetsFromPeer[row] ?? 0,
     })),
-    channels: listed(channels.next, allocation.firstChannel).map((row) => ({
+    channels: channels.listed(allocation.firstChannel).map((row) => ({
       number: channels.detail[row] ?? 0,
       peer: peerText(core, endpoints, channels.peer[row] ?? 0, true),
       expiresInSeconds: left(channels.expiresAtMs[row] ?? 0),
+      packetsToPeer: channels.packetsToPeer[row] ?? 0,
+      packetsFromPeer: channels.packetsFromPeer[row] ?? 0,
     })),
     counters: {
       packetsFromClient: tally(TALLY_PACKETS_FROM_CLIENT),
@@ -100,11 +111,4 @@ function report(core: TurnCore, allocation: Allocation, nowMs: number): Allocati
 function peerText(core: TurnCore, endpoints: EndpointBook, row: number, withPort: boolean): string {
   const shown = core.nat.shown(row);
   return withPort ? endpoints.text(shown) : endpoints.addressText(shown);
-}
-
-/** The rows of an owner's linked list, oldest first. */
-function listed(next: Int32Array, first: number): number[] {
-  const rows: number[] = [];
-  for (let row = first; row >= 0; row = next[row] ?? -1) rows.push(row);
-  return rows.reverse();
 }

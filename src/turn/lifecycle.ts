@@ -6,6 +6,7 @@ import { count } from '../wire/counters.ts';
 import type { Allocation, Allocations, Relay } from './allocations.ts';
 import { TURN } from './counters.ts';
 import type { Quota } from './quota.ts';
+import type { RelayMemory } from './relay-evidence.ts';
 import type { Relays } from './relays.ts';
 import type { AllocationEnd, TurnEvents } from './settings.ts';
 
@@ -21,6 +22,7 @@ export class Lifecycle {
   readonly #allocations: Allocations;
   readonly #relays: Relays;
   readonly #quota: Quota;
+  readonly #memory: RelayMemory;
   readonly #counters: Float64Array;
   readonly #events: TurnEvents;
 
@@ -28,12 +30,14 @@ export class Lifecycle {
     allocations: Allocations;
     relays: Relays;
     quota: Quota;
+    memory: RelayMemory;
     counters: Float64Array;
     events: TurnEvents;
   }) {
     this.#allocations = parts.allocations;
     this.#relays = parts.relays;
     this.#quota = parts.quota;
+    this.#memory = parts.memory;
     this.#counters = parts.counters;
     this.#events = parts.events;
   }
@@ -53,7 +57,10 @@ export class Lifecycle {
 
   /** Closes some relays of an allocation, and with the last of them ends the allocation. */
   endRelays(allocation: Allocation, relays: readonly Relay[], reason: AllocationEnd): void {
-    for (const relay of relays) this.#relays.close(relay);
+    for (const relay of relays) {
+      this.#relays.close(relay);
+      this.#memory.remember(allocation, relay, this.nowMs);
+    }
     this.#quota.release(allocation.user, allocation.clientHost, relays.length);
     if (relays.length < allocation.relays.length) {
       for (const relay of relays) this.#allocations.removeRelay(allocation, relay);

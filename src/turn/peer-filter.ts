@@ -3,7 +3,7 @@
  * server sits at the edge, and its clients must not reach what is behind it through it.
  *
  * Order of judgement: this node's own listening ports (never), `deny`, `allow`, own addresses (relay
- * ports only: relay-to-relay calls need them), then the default refusals. An IPv6 address that carries
+ * ports, which relay-to-relay calls need, and media ports of the B2BUA), then the default refusals. An IPv6 address that carries
  * an IPv4 address is also judged by the one inside (CVE-2020-26262 and its kind).
  */
 import { type Prefix, parsePrefix, prefixContains } from '../wire/address.ts';
@@ -14,7 +14,10 @@ import type { TurnSettings } from './settings.ts';
 export const PEER_ALLOWED = 0;
 /** An own relay, or an own address of which the port is not known yet. */
 export const PEER_OWN_RELAY = 1;
-/** An own address but no relay port: granted, since an address may be, but nothing passes. */
+/**
+ * An own address but no relay port: granted, since an address may be, but nothing passes, unless the port is
+ * at that moment one of the B2BUA's (`TurnParts.isOwnMedia`).
+ */
 export const PEER_OWN_HOST = 2;
 export const PEER_FORBIDDEN = 3;
 
@@ -118,6 +121,11 @@ const NEVER_CARRIERS = prefixes(['::/128', '::1/128']);
 
 function within(list: readonly Prefix[], address: Uint8Array): boolean {
   return list.some((prefix) => prefixContains(prefix, address));
+}
+
+/** Whether an address (4 or 16 bytes) is none that a relay may reach unless it is allowed by name. */
+export function isRefusedByDefault(address: Uint8Array): boolean {
+  return within(DEFAULTS, address) || embedded(address).some((inner) => within(DEFAULTS, inner));
 }
 
 /** The IPv4 addresses that an IPv6 address carries. `::` and `::1` are themselves, not 0.0.0.0 and 0.0.0.1. */

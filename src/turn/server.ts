@@ -7,6 +7,7 @@
  *     requests        control plane: requests and answers, with authentication, peer-filter, relays
  *     data-path       per packet: client ↔ peer
  *     allocations     the tables both work on
+ *     relay-evidence  what is known of a call's path, also after its relays have ended
  *     shared-state    what several workers must agree on
  */
 import { u8 } from '../wire/bytes.ts';
@@ -45,6 +46,7 @@ import { TURN } from './counters.ts';
 import { DataPath } from './data-path.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { PeerFilter } from './peer-filter.ts';
+import { type RelayEvidence, RelayMemory } from './relay-evidence.ts';
 import { Relays } from './relays.ts';
 import { type Origin, Requests } from './requests.ts';
 import type { TurnCredential, TurnCrypto, TurnEvents, TurnSettings } from './settings.ts';
@@ -82,6 +84,11 @@ export interface TurnParts {
   readonly unixMs: () => number;
   /** Secret seed of the hash tables, 32 bits. */
   readonly hashSeed: number;
+  /**
+   * Whether a row is a port on an own address, in no relay's range, that relays may reach at this moment: a
+   * media port of the B2BUA on the same host. Asked per packet to such a port. Undefined: there are none.
+   */
+  readonly isOwnMedia?: (row: number) => boolean;
 }
 
 export class TurnCore implements DatagramReceiver {
@@ -93,6 +100,7 @@ export class TurnCore implements DatagramReceiver {
   readonly #events: TurnEvents;
   readonly #relays: Relays;
   readonly #lifecycle: Lifecycle;
+  readonly #memory: RelayMemory;
   readonly #requests: Requests;
   readonly #dataPath: DataPath;
   readonly #reader: StunReader;
@@ -106,8 +114,8 @@ export class TurnCore implements DatagramReceiver {
     const peerFilter = new PeerFilter(settings);
     const nat = new StaticNat(io.endpoints, settings.relayAddresses);
     const relays = new Relays(io, this, settings, crypto, shared);
-    const lifecycle = new Lifecycle({ allocations, relays, quota: shared.quota, counters, events });
-    const mediaOnly = settings.mediaPolicy === 'media';
+    const memory = new RelayMemory({ allocations, book: io.endpoints, nat });
+    const lifecycle = new Lifecycle({ allocations, relays, quota: shared.quota, memory, counters, events });
     this.io = io;
     this.allocations = allocations;
     this.authentication = authentication;
@@ -116,11 +124,16 @@ export class TurnCore implements DatagramReceiver {
     this.#events = events;
     this.#relays = relays;
     this.#lifecycle = lifecycle;
+    this.#memory = memory;
     this.#requests = new Requests({
       ...{ io, settings, shared, crypto, counters, hashSeed },
       ...{ allocations, authentication, peerFilter, nat, relays, lifecycle },
     });
-    this.#dataPath = new DataPath({ io, allocations, filter: peerFilter, nat, crypto, counters, mediaOnly });
+    this.#dataPath = new DataPath({
+      ...{ io, allocations, filter: peerFilter, nat, crypto, counters },
+      isOwnMedia: parts.isOwnMedia ?? (() => false),
+      mediaOnly: settings.mediaPolicy === 'media',
+    });
     this.#reader = new StunReader(io.canSetDontFragment ? [...UNDERSTOOD, ATTR_DONT_FRAGMENT] : UNDERSTOOD);
   }
 
@@ -171,6 +184,7 @@ export class TurnCore implements DatagramReceiver {
       this.allocations.expireFlows(allocation, nowMs);
     }
     this.#relays.expireReservations(nowMs);
+    this.#memory.sweep(nowMs);
     this.#lifecycle.showGauges();
     if (this.#requests.unsentReplies > 0) {
       this.#events.rateLimited(this.#rateLimitedAddress, this.#requests.unsentReplies);
@@ -192,6 +206,11 @@ export class TurnCore implements DatagramReceiver {
       ended++;
     }
     return ended;
+  }
+
+  /** Those of the transport addresses that are relayed ones of this worker, or were a moment ago. */
+  relayEvidence(addresses: readonly string[], nowMs: number): RelayEvidence[] {
+    return this.#memory.evidence(addresses, nowMs);
   }
 
   /** Ends every allocation. */

@@ -72,6 +72,14 @@ export function formatEndpoint(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+/** Undoes {@link formatEndpoint}: `192.0.2.1:80`, `[2001:db8::1]:80`; undefined if it is neither. */
+export function parseEndpoint(text: string): { address: Uint8Array; port: number } | undefined {
+  const match = /^(?:\[([^[\]]*:[^[\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const address = parseAddress(match?.[1] ?? match?.[2] ?? '');
+  const port = Number(match?.[3]);
+  return address && port <= 65_535 ? { address, port } : undefined;
+}
+
 /** A block of addresses: the leading `bits` bits of `bytes` are fixed. */
 export interface Prefix {
   readonly bytes: Uint8Array;

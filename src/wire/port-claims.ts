@@ -48,6 +48,14 @@ export class PortClaims {
     return 0;
   }
 
+  /** Whether the port, which may lie outside the range, is taken. Data plane. */
+  isClaimed(address: number, port: number): boolean {
+    const bit = port - this.#first;
+    if (bit < 0 || bit >= this.#count) return false;
+    const word = Atomics.load(this.#words, address * this.#wordsPerAddress + (bit >>> 5));
+    return (word & (1 << (bit & 31))) !== 0;
+  }
+
   release(address: number, port: number): void {
     const bit = port - this.#first;
     Atomics.and(this.#words, address * this.#wordsPerAddress + (bit >>> 5), ~(1 << (bit & 31)));

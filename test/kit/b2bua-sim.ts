@@ -38,6 +38,7 @@ export class B2buaSim implements PhoneWorld {
   readonly #given = new Map<string, string>();
   readonly #own = new Map<string, string>();
   #areKeysShared = false;
+  #created = 0;
   #calls = 0;
 
   /** The first node has these options. */
@@ -58,10 +59,19 @@ export class B2buaSim implements PhoneWorld {
   }
 
   phone(options: PhoneOptions): Phone {
-    const number = this.phones.length + 1;
+    const number = ++this.#created;
     const phone = new Phone(this, options, `tag${number}`, 20_000 + 100 * number);
     this.phones.push(phone);
     return phone;
+  }
+
+  /** Takes phones away; what they found wrong stays. */
+  forget(...phones: readonly Phone[]): void {
+    for (const phone of phones) {
+      this.#faults.push(...phone.lines.flatMap(({ stream }) => stream.faults));
+      phone.close();
+      this.phones.splice(this.phones.indexOf(phone), 1);
+    }
   }
 
   stranger(address = '203.0.113.66', port = 6666): Stranger {

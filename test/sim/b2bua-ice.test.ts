@@ -163,11 +163,29 @@ describe.each([
     expect(phone.audio.remoteIce?.ufrag).not.toBe(before?.ufrag);
     expect(phone.audio.remoteIce?.pwd).not.toBe(before?.pwd);
     expect(call.converse()).toEqual([]);
+    const place = phone.audio.rtpPlace;
+    phone.audio.move({ address: '198.18.0.7', port: 40_000 });
+    phone.audio.check();
+    sim.run(50);
+    expect(answers()).toEqual([0]);
+    phone.audio.move(place);
+    expect(call.converse()).toEqual([]);
     phone.audio.move({ address: '198.18.0.7', port: 40_000 });
     phone.audio.check({ nominates: true, username: `${before?.ufrag}:phone00`, password: before?.pwd ?? '' });
     sim.run(50);
     expect(answers()).toEqual([401]);
     expect(listeners()).toEqual({ phone: 0, stranger: 0 });
+    phone.audio.check({ nominates: true });
+    sim.run(50);
+    expect(call.converse()).toEqual([]);
+  });
+
+  it('is sent media though its SDP has the null address of one who trickles', () => {
+    phone = sim.phone({ address: '203.0.113.10', lines: [line] });
+    other = sim.phone({ address: '10.0.0.20', lines: [{ rtcpMux: true }] });
+    phone.line.isNull = true;
+    const offer = { ...FLAGS, replace: ['zero-address'] };
+    const call = sim.call(phone, other, { answer: { ICE: 'force' } }).setUp(offer);
     phone.audio.check({ nominates: true });
     sim.run(50);
     expect(call.converse()).toEqual([]);
@@ -205,8 +223,27 @@ describe('an encrypted ICE leg', () => {
     elsewhere.send(sent, port());
     sim.run(50);
     expect(other.audio.heard).toEqual([plain]);
+    expect(listeners()).toEqual({ phone: 1, stranger: 0 });
     expect(call.converse()).toEqual([]);
     expect(elsewhere.received).toEqual([]);
+  });
+});
+
+describe('a plain ICE leg', () => {
+  it('hears nobody before a check has come, not even from where the SDP says', () => {
+    phone = sim.phone({ address: '203.0.113.10', lines: [ICE_PLAIN] });
+    other = sim.phone({ address: '10.0.0.20', lines: [{ rtcpMux: true }] });
+    const call = sim.call(phone, other, { answer: { ICE: 'force' } }).setUp(FLAGS);
+    phone.audio.say('too early');
+    phone.audio.report();
+    stranger.send(phone.audio.next('forged').plain, port());
+    sim.run(50);
+    expect(other.audio.raw).toEqual([]);
+    expect(listeners()).toEqual({ phone: 0, stranger: 0 });
+    expect(sim.node.drops).toEqual({ dropUnknownSource: 3, dropNoDestination: 1 });
+    phone.audio.check();
+    sim.run(50);
+    expect(call.converse()).toEqual([]);
   });
 });
 

@@ -112,6 +112,25 @@ describe('a plain leg', () => {
     expect(listeners()).toEqual(PHONE_HEARS);
   });
 
+  it('behind a NAT whose phone is quiet for a while is not taken over either', () => {
+    const call = callFrom({ sdpAddress: '192.168.1.10' });
+    expect(call.converse()).toEqual([]);
+    sim.run(2000);
+    stranger.send(forged(), port());
+    sim.run(50);
+    expect(listeners()).toEqual(PHONE_HEARS);
+    expect(call.converse()).toEqual([]);
+  });
+
+  it('is looked for anew where the proxy says `reset`', () => {
+    const call = callFrom({ sdpAddress: '192.168.1.10' });
+    call.converse();
+    call.negotiate(phone, other, { flags: ['reset'] });
+    expect(listeners()).toEqual({ phone: 0, stranger: 0 }); // it went to where the SDP says
+    phone.move('203.0.113.99');
+    expect(call.converse()).toEqual([]);
+  });
+
   it('learns nobody after its window, and nobody hears what is said to a phone that is not there', () => {
     callFrom({ sdpAddress: '192.168.1.10' });
     sim.run(LATCH_MS + 50);

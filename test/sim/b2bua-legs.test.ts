@@ -125,6 +125,35 @@ describe('a call', () => {
   });
 });
 
+describe('what is no media', () => {
+  const cases: readonly (readonly [string, string, 'rtp' | 'rtcp', string])[] = [
+    ['nothing', '', 'rtp', 'dropMediaEmpty'],
+    ['a byte', '80', 'rtp', 'dropUnexpectedKind'],
+    ['text', '68656c6c6f2c20776f726c64', 'rtp', 'dropUnexpectedKind'],
+    ['DTLS', '16fefd0000000000000000', 'rtp', 'dropUnexpectedKind'],
+    ['RTP on the port of RTCP', '80000001000000010000000200', 'rtcp', 'dropUnexpectedKind'],
+    ['RTP whose header is cut short', '80000001000000010000', 'rtp', 'dropMalformedRtp'],
+    ['RTP with more CSRCs than bytes', '8f0000010000000100000002', 'rtp', 'dropMalformedRtp'],
+    ['RTP whose extension is cut short', '900000010000000100000002bede0001', 'rtp', 'dropMalformedRtp'],
+  ];
+  it.each(cases)('is dropped for its reason: %s', (_name, hex, component, reason) => {
+    const call = callBetween(PLAIN, secure(CM_80), TO_SECURE);
+    call.caller.audio.transmit(Buffer.from(hex, 'hex'), component);
+    sim.run(50);
+    expect(sim.node.drops).toEqual({ [reason]: 1 });
+    expect(call.callee.audio.raw).toEqual([]);
+    expect(call.converse()).toEqual([]);
+  });
+
+  it('is dropped on its way to an encrypted leg too: RTCP of a type that is none', () => {
+    const call = callBetween(PLAIN, secure(CM_80), TO_SECURE);
+    call.caller.audio.transmit(Buffer.from('8048000100000001', 'hex'), 'rtcp'); // its type lacks the highest bit
+    sim.run(50);
+    expect(sim.node.drops).toEqual({ dropSrtpMalformed: 1 });
+    expect(call.converse()).toEqual([]);
+  });
+});
+
 describe('rtcp-mux', () => {
   const mux = { rtcpMux: true };
   const cases: readonly (readonly [string, boolean, boolean, NgDictionary, NgDictionary, string])[] = [

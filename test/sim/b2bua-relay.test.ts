@@ -46,7 +46,6 @@ describe.each([
   beforeEach(() => {
     sim = new B2buaSim({ zones: [OUTER, inner] });
     outside = sim.phone({ address: '203.0.113.10', lines: [SECURE] });
-    // Keys pass, so those of one phone are what the other is given: this phone needs no ledger of its own.
     inside = sim.phone({ address: '10.1.0.2', lines: [SECURE] });
     call = sim.call(outside, inside, { zones: ['outer', 'inner'] });
     sim.expectSharedKeys();
@@ -54,6 +53,7 @@ describe.each([
 
   it('passes packets of any kind byte for byte, both ways, on either component', () => {
     call.setUp();
+    outside.audio.isOpaque = inside.audio.isOpaque = true; // they only look
     for (const hex of Object.values(KINDS)) {
       for (const component of ['rtp', 'rtcp'] as const) {
         expect(passes(outside.audio, inside.audio, hex, component)).toEqual([`${component} ${hex}`]);
@@ -160,6 +160,28 @@ describe('on ports that calls share', () => {
     expect(young.converse()).toEqual([]);
     old.delete();
     expect(young.converse()).toEqual([]);
+  });
+
+  it('what an ended call left behind reaches no other', () => {
+    sim = new B2buaSim({ zones: [OUTER, MULTIPLEXED] });
+    sim.expectSharedKeys();
+    const phones = [1, 2].map((i) => [
+      sim.phone({ address: `203.0.113.1${i}`, lines: [SECURE] }),
+      sim.phone({ address: `10.1.0.2${i}`, lines: [SECURE] }),
+    ]);
+    const [old, young] = phones.map(([outside, inside]) => {
+      if (!outside || !inside) throw new Error('two phones a call');
+      return sim.call(outside, inside, { zones: ['outer', 'inner'] });
+    });
+    old?.setUp();
+    expect(old?.converse()).toEqual([]);
+    old?.delete();
+    young?.setUp();
+    old?.callee.audio.say('still talking');
+    sim.run(50);
+    expect(young?.caller.audio.raw).toEqual([]);
+    expect(sim.node.drops).toEqual({ dropUnknownStream: 1 });
+    expect(young?.converse()).toEqual([]);
   });
 
   it('what comes from nobody known is dropped', () => {

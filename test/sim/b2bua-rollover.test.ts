@@ -140,7 +140,7 @@ describe('more than 65,536 packets', () => {
     expect(lost).toBe(0);
     expect(call.converse()).toEqual([]);
     expect(sim.node.drops).toEqual({});
-  });
+  }, 120_000);
 });
 
 describe('a forged packet', () => {

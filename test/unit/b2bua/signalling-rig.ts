@@ -4,14 +4,12 @@
  */
 import type { CallReport } from '../../../src/b2bua/inspect.ts';
 import type { NgDictionary } from '../../../src/b2bua/ng-request.ts';
+import { SRTP_SUITES } from '../../../src/b2bua/srtp/suites.ts';
 import { B2buaNode, type NodeOptions } from '../../kit/b2bua-node.ts';
 import { SimNetwork } from '../../kit/sim-network.ts';
 
 export const CALL = 'call-1@example.org';
 
-/** Keys and salts of phones: valid for suites with 30 and 44 bytes of key and salt. */
-export const KEY_30 = 'WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz';
-export const KEY_44 = 'MTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5MDE=';
 export const CM_80 = 'AES_CM_128_HMAC_SHA1_80';
 export const CM_32 = 'AES_CM_128_HMAC_SHA1_32';
 export const GCM_256 = 'AEAD_AES_256_GCM';
@@ -37,9 +35,15 @@ export function audio(protocol = 'RTP/AVP', ...attributes: readonly string[]): s
   return [`m=audio 40000 ${protocol} 0 101`, ...attributes.map((attribute) => `a=${attribute}`)];
 }
 
-/** `crypto:…` of a phone. */
-export function crypto(tag: number, suite: string): string {
-  return `crypto:${tag} ${suite} inline:${suite.includes('256') ? KEY_44 : KEY_30}`;
+/** `crypto:…` of a phone; `seed` makes its key. */
+export function crypto(tag: number, suite: string, seed = 'phone'): string {
+  return `crypto:${tag} ${suite} inline:${keyOf(suite, seed)}`;
+}
+
+/** A key and salt that fit the suite; empty for one that is not known. */
+export function keyOf(suite: string, seed = 'phone'): string {
+  const known = SRTP_SUITES.find(({ name }) => name === suite);
+  return Buffer.alloc(known ? known.keyBytes + known.saltBytes : 0, seed).toString('base64');
 }
 
 export class SignallingRig {
