@@ -11,6 +11,7 @@ import type { LinkStatus } from './call-status.ts';
 import { refuseCrossSite, refuseForeignHosts, requireToken } from './guard.ts';
 import { addNgRoute } from './ng-route.ts';
 import { overviewPage } from './overview-page.ts';
+import { addRelayEvidenceRoute } from './relay-evidence-route.ts';
 import type { AdminSource, TrafficRates } from './source.ts';
 
 /** Relays that `/api/turn` lists unless `?limit=` says otherwise, and at most. */
@@ -61,6 +62,7 @@ export function createAdminApp(options: AdminAppOptions): Hono {
   });
   app.get('/api/status', async (c) => c.json({ ...(await source.status()), traffic: options.rates() }));
   app.get('/api/turn', (c) => turnStatus(c, source));
+  addRelayEvidenceRoute(app, source);
   addCallRoutes(app, source, options.links);
   addCredentialRoutes(app, options);
 

@@ -14,6 +14,11 @@ export interface AdminSource {
   status(): Promise<NodeStatus>;
   /** @param relaysMax how many entries `relays` needs at most, 0 or more; the totals count all. */
   turn(relaysMax: number): Promise<TurnStatus>;
+  /**
+   * Those of the transport addresses that are relayed ones of this node, or were within the last two minutes.
+   * Other nodes ask for it, so it never asks other nodes.
+   */
+  relayEvidence(addresses: readonly string[]): Promise<readonly RelayEvidence[]>;
   /** @param callsMax how many calls are wanted at most, 0 or more; the total counts all. */
   calls(callsMax: number): Promise<CallsStatus>;
   call(id: string): Promise<CallStatus | undefined>;
@@ -33,6 +38,16 @@ export interface CredentialAdmin {
   add(name: string, password: string): Promise<void>;
   /** Removes a user and ends its allocations; tells how many. */
   remove(name: string): Promise<number>;
+}
+
+/** A relayed transport address with what its peers were sent and heard. */
+export interface RelayEvidence {
+  /** As clients are told it. */
+  readonly address: string;
+  /** Whether a client has it now. */
+  readonly active: boolean;
+  /** Those with any packet: with their port where they have a channel, else all of the IP address together. */
+  readonly peers: readonly { readonly address: string; readonly toPeer: number; readonly fromPeer: number }[];
 }
 
 /** Relayed data of the node. */
@@ -131,14 +146,24 @@ export interface TurnRelayStatus {
   readonly expiresInSeconds: number;
   /** Transport addresses of peers with a channel, and addresses of the others with a permission. */
   readonly peers: readonly string[];
-  readonly permissions: readonly { readonly address: string; readonly expiresInSeconds: number }[];
-  readonly channels: readonly {
+  /** Packet counts of a permission leave out what went by a channel. */
+  readonly permissions: readonly (TurnPeerPackets & {
+    readonly address: string;
+    readonly expiresInSeconds: number;
+  })[];
+  readonly channels: readonly (TurnPeerPackets & {
     /** 0x4000–0x4FFF. */
     readonly number: number;
     readonly peer: string;
     readonly expiresInSeconds: number;
-  }[];
+  })[];
   readonly counters: TurnRelayCounters;
+}
+
+/** Packets relayed to a peer and from it. */
+export interface TurnPeerPackets {
+  readonly packetsToPeer: number;
+  readonly packetsFromPeer: number;
 }
 
 export interface TurnRelayCounters {

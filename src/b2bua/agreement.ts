@@ -6,6 +6,7 @@ import type { DatagramIo } from '../wire/datagram-io.ts';
 import type { MediaCrypto } from '../wire/media-crypto.ts';
 import type { Call, Leg, Line, OwnKey } from './call.ts';
 import { CARRIES_OPAQUE, type Component } from './component.ts';
+import type { LineMode } from './line-plan.ts';
 import type { MediaPorts } from './media-ports.ts';
 import type { NgRequest } from './ng-request.ts';
 import type { RemoteLine, TransportAddress } from './remote-line.ts';
@@ -22,13 +23,20 @@ export interface AgreementParts {
   readonly ports: MediaPorts;
 }
 
+/** How a line is encrypted; either direction may pass as it is. */
+export interface LineCrypto {
+  readonly theirs: SdesCrypto | undefined;
+  readonly own: OwnKey | undefined;
+}
+
 /** What was agreed with one side of a line, beside its description. */
 export interface Terms {
   /** What each component carries, a `CARRIES_…`; a component beyond those is out of use. */
   readonly carries: readonly number[];
-  /** Undefined: unencrypted, or not ours to decrypt. */
-  readonly crypto: { readonly theirs: SdesCrypto; readonly own: OwnKey } | undefined;
+  /** Undefined: unencrypted, or none of our business. */
+  readonly crypto: LineCrypto | undefined;
   readonly isMuxed: boolean;
+  readonly mode: LineMode;
   /** The command that brought the side's description. */
   readonly request: NgRequest;
   readonly nowMs: number;
@@ -48,6 +56,7 @@ export class Agreement {
     line.media = remote.media;
     line.protocol = remote.protocol;
     line.isMuxed = terms.isMuxed;
+    line.mode = terms.mode;
     line.remote = remote;
     line.ice?.setRemoteUfrag(remote.ice?.ufrag);
     this.#setKeys(line, terms.crypto);
@@ -103,29 +112,30 @@ export class Agreement {
 
   #setKeys(line: Line, crypto: Terms['crypto']): void {
     const { mediaCrypto, io, crypto: primitives } = this.#parts;
-    let receiver: SrtpReceiver | undefined;
-    let sender: SrtpSender | undefined;
-    if (crypto) {
-      const { theirs, own } = crypto;
-      receiver = line.receiverFor(
+    const theirs = crypto?.theirs;
+    const own = crypto?.own;
+    const receiver =
+      theirs &&
+      line.receiverFor(
         keysText(theirs),
         () => new SrtpReceiver(mediaCrypto, io.bytes, primitives.keystream, theirs.suite, theirs.keys),
       );
+    if (own) {
+      const { suite, masterKey, masterSalt } = own;
       own.sender ??= new SrtpSender(
         mediaCrypto,
         io.bytes,
         primitives.keystream,
-        own.suite,
-        own.masterKey,
-        own.masterSalt,
+        suite,
+        masterKey,
+        masterSalt,
       );
-      sender = own.sender;
     }
-    line.receivedSuite = crypto?.theirs.suite.name;
-    line.sentSuite = crypto?.own.suite.name;
+    line.receivedSuite = theirs?.suite.name;
+    line.sentSuite = own?.suite.name;
     for (const component of line.components) {
       component.receiver = receiver;
-      component.sender = sender;
+      component.sender = own?.sender;
     }
   }
 
@@ -141,7 +151,7 @@ export class Agreement {
     component.ice = line.ice;
     component.isFixed = request.flags.has('asymmetric');
     component.latchUntilMs = nowMs + this.#parts.settings.latchSeconds * 1000;
-    if (line.ice) {
+    if (line.ice?.part === 'peer') {
       // After a restart media stays on the pair in use until the new checks nominate one (RFC 8445 §9).
       if (iceBefore === undefined) {
         component.isNominated = false;
@@ -150,7 +160,9 @@ export class Agreement {
       component.isSettled = component.remote >= 0;
       return;
     }
-    component.isLearned = component.isSettled = false;
+    // Where its checks came from is where the side is, whatever its SDP says of other candidates.
+    if (line.ice && component.isChecked) return;
+    component.isLearned = component.isSettled = component.isChecked = false;
     // Nothing is sent to a null address (see `forward`), but who was heard may go on, with music perhaps.
     if (line.remote?.isNullAddress) return;
     this.#setSignalled(component, line, address, { request, isNewcomer });

@@ -3,8 +3,11 @@
  * packets need of it is copied into components.
  */
 import type { IceLiteAgent } from '../ice/lite-agent.ts';
+import type { OwnAddresses, Side } from '../ice/path.ts';
+import { PathTracker } from '../ice/path-tracker.ts';
 import type { SdpDocument } from '../wire/sdp.ts';
 import type { Component } from './component.ts';
+import type { LineMode } from './line-plan.ts';
 import type { NgRequest } from './ng-request.ts';
 import type { RemoteLine } from './remote-line.ts';
 import type { ZoneAddress } from './settings.ts';
@@ -36,7 +39,9 @@ export interface OfferedLine {
   readonly cryptos: readonly OwnKey[];
   readonly mustEncrypt: boolean;
   readonly hasRtcpMux: boolean;
-  /** We offered to be its ICE peer. */
+  /** What we are to the line if it is taken as offered. */
+  readonly mode: LineMode;
+  /** We offered to be its ICE peer, or to stand in for the offerer. */
   readonly ice: IceLiteAgent | undefined;
 }
 
@@ -57,6 +62,9 @@ export class Line {
   readonly keys: Map<string, OwnKey> = new Map();
   readonly #receivers: { readonly keys: string; readonly receiver: SrtpReceiver }[] = [];
   ice: IceLiteAgent | undefined;
+  mode: LineMode = 'terminated';
+  /** The side answered an offer that passed through without ICE: the next one it gets is an ordinary one. */
+  isWithoutIce = false;
   /** Names of the suites in use, for status pages. */
   receivedSuite: string | undefined;
   sentSuite: string | undefined;
@@ -95,8 +103,6 @@ export interface PendingOffer {
   readonly lines: readonly RemoteLine[];
   /** How the receiver of the answer wants things; the flags of the offer, without its SDP. */
   readonly request: NgRequest;
-  /** Its packets are to pass untouched. */
-  readonly isRelayed: boolean;
 }
 
 /** One side of a call: a SIP user agent, known by its tag. */
@@ -202,11 +208,22 @@ export class Call {
   /** Both zones relay: packets pass untouched. */
   isRelayed = false;
 
-  constructor(id: string, callId: string, nowMs: number, unixMs: number) {
+  /** What both sides signalled of the path. */
+  readonly path: PathTracker;
+  /** A line was offered with its candidates and keys passing through. */
+  hasPassedThrough = false;
+
+  constructor(id: string, callId: string, own: OwnAddresses, nowMs: number, unixMs: number) {
+    this.path = new PathTracker(own);
     this.id = id;
     this.callId = callId;
     this.createdMs = this.lastSignalMs = nowMs;
     this.createdUnixMs = this.lastSignalUnixMs = unixMs;
+  }
+
+  /** The caller is who made the first offer. */
+  sideOf(leg: Leg): Side {
+    return this.legs[0] === leg ? 'caller' : 'callee';
   }
 
   legOf(tag: string | undefined): Leg | undefined {

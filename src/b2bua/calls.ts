@@ -1,11 +1,14 @@
 /** The calls of a core: by call-id, how their legs are found, and how they end. */
+import type { OwnAddresses } from '../ice/path.ts';
 import { count } from '../wire/counters.ts';
 import type { DatagramIo } from '../wire/datagram-io.ts';
 import type { AddressFamily } from '../wire/sdp-fields.ts';
 import { Call, Leg } from './call.ts';
 import { B2BUA } from './counters.ts';
+import { endedCall } from './ended-call.ts';
 import { type CallReport, type Observer, reportCall } from './inspect.ts';
 import type { MediaPorts } from './media-ports.ts';
+import { ownAddresses } from './own-addresses.ts';
 import type { Reception } from './reception.ts';
 import { isHeld } from './remote-line.ts';
 import type { B2buaEvents, B2buaSettings, CallEnd } from './settings.ts';
@@ -33,12 +36,14 @@ export interface CallsParts {
 
 export class Calls {
   readonly #parts: CallsParts;
+  readonly #own: OwnAddresses;
   readonly #byCallId = new Map<string, Call>();
   #created = 0;
   nowMs = 0;
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
+    this.#own = ownAddresses(parts.settings);
   }
 
   get size(): number {
@@ -57,7 +62,7 @@ export class Calls {
   create(callId: string): Call | undefined {
     const { shared, counters, unixMs, idPrefix } = this.#parts;
     if (!shared.admitCall()) return undefined;
-    const call = new Call(`${idPrefix}${++this.#created}`, callId, this.nowMs, unixMs());
+    const call = new Call(`${idPrefix}${++this.#created}`, callId, this.#own, this.nowMs, unixMs());
     this.#byCallId.set(callId, call);
     count(counters, B2BUA.callsCreated);
     count(counters, B2BUA.calls);
@@ -72,9 +77,10 @@ export class Calls {
 
   end(call: Call, reason: CallEnd): CallReport {
     const report = this.report(call);
+    const ended = endedCall(call, reason, this.#observer());
     this.#remove(call);
     count(this.#parts.counters, ENDED[reason]);
-    this.#parts.events.callEnded(report, reason);
+    this.#parts.events.callEnded(ended);
     return report;
   }
 
@@ -128,10 +134,14 @@ export class Calls {
   }
 
   #silenceSecondsMax(call: Call): number {
-    const { holdTimeoutSeconds, mediaTimeoutSeconds, offerTimeoutSeconds } = this.#parts.settings;
-    const lines = call.legs.flatMap(({ lines }) => lines).flatMap(({ remote }) => remote ?? []);
+    const { holdTimeoutSeconds, mediaTimeoutSeconds, offerTimeoutSeconds, directTimeoutSeconds } =
+      this.#parts.settings;
+    const lines = call.legs.flatMap(({ lines }) => lines);
+    // Media that has found a better path is not missed here, nor where it passes another node's stand-in.
+    const isElsewhere = lines.some(({ mode, remote }) => mode !== 'terminated' && remote?.ice !== undefined);
+    if (isElsewhere) return Math.max(directTimeoutSeconds, mediaTimeoutSeconds);
     // Lines that are no RTP (BFCP) cannot be put on hold, and are silent for as long as nobody uses them.
-    const media = lines.filter(({ kind }) => kind === 'rtp');
+    const media = lines.flatMap(({ remote }) => (remote?.kind === 'rtp' ? [remote] : []));
     if (media.length > 0 && media.every(isHeld)) return Math.max(holdTimeoutSeconds, mediaTimeoutSeconds);
     // An answer may be early (183), and then the callee still rings.
     return call.lastPacketMs < 0 ? Math.max(offerTimeoutSeconds, mediaTimeoutSeconds) : mediaTimeoutSeconds;

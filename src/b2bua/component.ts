@@ -49,6 +49,11 @@ export class Component {
   /** The other side does ICE with us: then checks, and nothing else, tell where it is. */
   ice: IceLiteAgent | undefined;
   isNominated = false;
+  /** A check with the right credentials came from where packets are sent to. */
+  isChecked = false;
+  /** Valid checks, and those that nominated. */
+  checks = 0;
+  nominations = 0;
 
   /** Decrypts what arrives; undefined: it comes unencrypted. Shared by the components of a line. */
   receiver: SrtpReceiver | undefined;

@@ -66,7 +66,7 @@ export class B2buaCore implements DatagramReceiver {
       ...{ io, receiver: this, path, reception, portClaims, shared, crypto, counters, componentsMax },
     });
     const agreement = new Agreement({ io, mediaCrypto, crypto, settings, ports });
-    const offerAnswer = new OfferAnswer({ settings, ports, crypto, agreement });
+    const offerAnswer = new OfferAnswer({ settings, ports, crypto, agreement, endpoints: io.endpoints });
     this.#parts = parts;
     this.#path = path;
     this.#ports = ports;

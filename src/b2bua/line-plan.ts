@@ -9,18 +9,27 @@ import {
   type TransportPlan,
 } from './encryption-policy.ts';
 import type { NgRequest } from './ng-request.ts';
-import type { RemoteLine } from './remote-line.ts';
+import { isDtls, type RemoteLine } from './remote-line.ts';
 import type { DisabledForm } from './sdp-rewrite.ts';
-import type { ZoneSettings } from './settings.ts';
+import { passthroughObstacle, type ZoneSettings } from './settings.ts';
 
 const BFCP_DISABLED: DisabledForm = { protocol: 'TCP/BFCP', formats: ['*'] };
 const IX_DISABLED: DisabledForm = { protocol: 'RTP/AVP', formats: ['0'] };
 
+/**
+ * What we are to a line.
+ * - `terminated`: the other end of each leg, with keys of our own
+ * - `relayed`: a relay, to which packets, keys and candidates are all the same (an edge node)
+ * - `passthrough`: the same, and a stand-in for each side on a candidate of ours, until ICE finds a better path
+ */
+export type LineMode = 'terminated' | 'relayed' | 'passthrough';
+
 /** How a line of an offer goes on to the other side. */
 export type LinePlan =
-  /** Without a transport: relayed, untouched. */
-  | { readonly kind: 'rtp'; readonly transport: TransportPlan | undefined; readonly hasRtcpMux: boolean }
+  | { readonly kind: 'rtp'; readonly transport: TransportPlan; readonly hasRtcpMux: boolean }
   | { readonly kind: 'opaque' }
+  /** RTP or opaque: transport, keys and ICE stay as they came. */
+  | { readonly kind: 'untouched'; readonly mode: 'relayed' | 'passthrough' }
   | { readonly kind: 'disabled'; readonly form: DisabledForm | undefined };
 
 /** One side of a line: where it belongs, and what was agreed on before. */
@@ -30,28 +39,57 @@ export interface LineSide {
   readonly line: Line | undefined;
 }
 
+/** Whether candidates and keys may pass from zone to zone; where the proxy has a wish of its own about ICE, they do not. */
+export function allowsPassthrough(zones: readonly ZoneSettings[], request: NgRequest): boolean {
+  const isAsked = request.ice === 'passthrough';
+  const isOpen =
+    isAsked || request.ice === undefined || request.ice === 'default' || request.ice === 'optional';
+  return (
+    isOpen &&
+    zones.every(
+      (zone) => passthroughObstacle(isAsked ? { ...zone, icePassthrough: true } : zone) === undefined,
+    )
+  );
+}
+
+/** What we are to a line that is offered; `from.line` tells whether the other side has turned passthrough down before. */
+export function modeOf(
+  offered: RemoteLine,
+  [from, to]: readonly [LineSide, LineSide],
+  request: NgRequest,
+): LineMode {
+  if (from.zone.media === 'relay' && to.zone.media === 'relay') return 'relayed';
+  if (offered.ice === undefined || to.line?.isWithoutIce === true) return 'terminated';
+  if (!allowsPassthrough([from.zone, to.zone], request)) return 'terminated';
+  const { transportProtocol } = request;
+  const isKept = transportProtocol === undefined || transportProtocol === offered.protocol;
+  const isEncrypted = offered.isSecureProtocol || offered.cryptos.length > 0;
+  const mustEncrypt = [from.zone, to.zone].some(({ mediaEncryption }) => mediaEncryption === 'force');
+  return isKept && (isEncrypted || !mustEncrypt) ? 'passthrough' : 'terminated';
+}
+
 /** @param number of the line, from 1 */
 export function planLine(
   offered: RemoteLine,
   number: number,
   [from, to]: readonly [LineSide, LineSide],
   request: NgRequest,
-  isRelayed: boolean,
 ): LinePlan | Refusal {
+  const mode = modeOf(offered, [from, to], request);
   if (offered.kind === 'refused' || offered.kind === 'unserved') return { kind: 'disabled', form: undefined };
   if (offered.kind === 'opaque') {
     if (to.zone.bfcpFilter && /BFCP/i.test(offered.protocol))
       return { kind: 'disabled', form: BFCP_DISABLED };
     if (to.zone.ixFilter && /\/IX$/i.test(offered.protocol)) return { kind: 'disabled', form: IX_DISABLED };
-    return { kind: 'opaque' };
+    return mode === 'terminated' ? { kind: 'opaque' } : { kind: 'untouched', mode };
   }
   const inUse = from.line?.sentSuite;
   const forbidden = offerRefusal(from.zone, offered, number, inUse !== undefined);
   if (forbidden) return forbidden;
-  if (isRelayed) {
-    const relayed = { kind: 'rtp', transport: undefined, hasRtcpMux: false } as const;
-    return offerRefusal(to.zone, offered, number, false) ?? relayed;
+  if (mode !== 'terminated') {
+    return offerRefusal(to.zone, offered, number, false) ?? { kind: 'untouched', mode };
   }
+  if (isDtls(offered.protocol)) return { kind: 'disabled', form: undefined };
   // Encrypted, but by nothing that we could answer with.
   const mustEncrypt = offered.isSecureProtocol || from.zone.mediaEncryption === 'force';
   if (mustEncrypt && !chooseCrypto(from.zone, offered, [], inUse))
@@ -66,10 +104,10 @@ export function planLine(
   return { kind: 'rtp', transport, hasRtcpMux: isWanted || (isKept && !rtcpMux.has('demux')) };
 }
 
-/** What the components of a line carry. Relayed lines are opaque to us whatever they are. */
-export function carriesOf(kind: 'rtp' | 'opaque', isRelayed: boolean): readonly number[] {
+/** What the components of a line carry. What is untouched is opaque to us whatever it is. */
+export function carriesOf(kind: 'rtp' | 'opaque', mode: LineMode): readonly number[] {
   if (kind === 'opaque') return [CARRIES_OPAQUE];
-  return isRelayed ? [CARRIES_OPAQUE, CARRIES_OPAQUE] : [CARRIES_RTP, CARRIES_RTCP];
+  return mode === 'terminated' ? [CARRIES_RTP, CARRIES_RTCP] : [CARRIES_OPAQUE, CARRIES_OPAQUE];
 }
 
 /**

@@ -2,7 +2,14 @@
  * The way of a packet from leg to leg: whose is it, may its source send it, decrypt, count, encrypt, on.
  * Nothing here allocates, and whatever is wrong with a packet ends in a counter.
  */
-import { ICE_CHECK, ICE_NOMINATED, ICE_REFUSED, type IceLiteResponder } from '../ice/lite-agent.ts';
+import {
+  ICE_CHECK,
+  ICE_DROPPED_UNEXPECTED,
+  ICE_NOMINATED,
+  ICE_REFUSED,
+  type IceLiteAgent,
+  type IceLiteResponder,
+} from '../ice/lite-agent.ts';
 import { u8 } from '../wire/bytes.ts';
 import { count } from '../wire/counters.ts';
 import type { DatagramIo } from '../wire/datagram-io.ts';
@@ -146,6 +153,9 @@ export class MediaPath {
   /** A packet that is none of our business: only its source and its first bytes are looked at. */
   #opaque(component: Component, offset: number, length: number, source: number): void {
     const { bytes } = this.#io;
+    if (component.ice !== undefined && kindOf(bytes, offset) === KIND_STUN) {
+      return this.#passCheck(component, component.ice, offset, length, source);
+    }
     if (!this.#admit(component, source, this.#isRemote(component, source))) {
       return this.#drop(B2BUA.dropUnknownSource);
     }
@@ -176,19 +186,51 @@ export class MediaPath {
     this.#send(to, offset, length);
   }
 
+  /**
+   * A check on the candidate that we lend to a side. It is answered in that side's place, since this candidate has
+   * to work from the first moment; and it goes on to that side, who learns that way of a nomination. Answers to
+   * what went on come back here, and are wanted no more.
+   */
+  #passCheck(
+    component: Component,
+    agent: IceLiteAgent,
+    offset: number,
+    length: number,
+    source: number,
+  ): void {
+    const outcome = this.#ice.receive(agent, component.socket, offset, length, source);
+    if (outcome !== ICE_CHECK && outcome !== ICE_NOMINATED) {
+      if (outcome === ICE_REFUSED) count(this.#counters, B2BUA.iceRefusals);
+      else if (outcome !== ICE_DROPPED_UNEXPECTED) this.#drop(B2BUA.dropUnexpectedStun);
+      return;
+    }
+    this.#noteCheck(component, outcome);
+    if (!component.isChecked || outcome === ICE_NOMINATED) {
+      if (!this.#isRemote(component, source)) this.#latch(component, source);
+      component.isChecked = component.isSettled = true;
+    }
+    const to = component.forwardsTo;
+    if (to !== undefined && to.remote >= 0) this.#send(to, offset, length);
+  }
+
+  #noteCheck(component: Component, outcome: number): void {
+    count(this.#counters, B2BUA.iceChecks);
+    component.checks++;
+    if (outcome !== ICE_NOMINATED) return;
+    count(this.#counters, B2BUA.iceNominations);
+    component.nominations++;
+    component.isNominated = true;
+  }
+
   /** A connectivity check, where this leg does ICE with us. */
   #stun(component: Component, offset: number, length: number, source: number): void {
     const { ice } = component;
     if (ice === undefined) return this.#drop(B2BUA.dropUnexpectedStun);
     const outcome = this.#ice.receive(ice, component.socket, offset, length, source);
     if (outcome === ICE_CHECK || outcome === ICE_NOMINATED) {
-      count(this.#counters, B2BUA.iceChecks);
-      if (outcome === ICE_NOMINATED) {
-        count(this.#counters, B2BUA.iceNominations);
-        component.isNominated = true;
-      } else if (component.isNominated) {
-        return; // a check of another pair, or consent for the one that is in use
-      }
+      const wasNominated = component.isNominated;
+      this.#noteCheck(component, outcome);
+      if (wasNominated && outcome !== ICE_NOMINATED) return; // of another pair, or consent for the one in use
       if (!this.#isRemote(component, source)) this.#latch(component, source);
       component.isSettled = true;
     } else {
@@ -210,7 +252,7 @@ export class MediaPath {
     const { signalled } = component;
     const { endpoints } = this.#io;
     if (component.isFixed) return signalled >= 0 && endpoints.sameAddress(signalled, source);
-    if (component.ice !== undefined) return false; // no check has told yet
+    if (component.ice?.part === 'peer') return false; // no check has told yet
     const isSignalled = signalled >= 0 && endpoints.equals(signalled, source);
     if (!isKnown) {
       if (!isSignalled && !this.#mayLearn(component, source)) return false;

@@ -7,17 +7,34 @@
  */
 import { hostCandidateLine } from '../ice/candidates.ts';
 import { IceLiteAgent, iceCredentials } from '../ice/lite-agent.ts';
+import type { EndpointBook } from '../wire/endpoint.ts';
 import type { SdpDocument } from '../wire/sdp.ts';
 import type { Agreement } from './agreement.ts';
 import type { Call, Leg, Line, OfferedLine, OwnKey, PendingOffer } from './call.ts';
-import type { Component } from './component.ts';
+import { CARRIES_OPAQUE, type Component } from './component.ts';
 import { chooseCrypto, type Refusal } from './encryption-policy.ts';
-import { acceptsRtcpMux, answersIce, carriesOf, type LinePlan, offersIce, planLine } from './line-plan.ts';
+import {
+  acceptsRtcpMux,
+  allowsPassthrough,
+  answersIce,
+  carriesOf,
+  type LineMode,
+  type LinePlan,
+  offersIce,
+  planLine,
+} from './line-plan.ts';
 import type { MediaPorts } from './media-ports.ts';
 import type { NgRequest } from './ng-request.ts';
-import { type RemoteLine, readRemoteLine } from './remote-line.ts';
+import { lentCandidates, standIn, translateRemoteCandidates } from './passthrough.ts';
+import { isDtls, type RemoteLine, readRemoteLine } from './remote-line.ts';
 import { formatCrypto } from './sdes.ts';
-import { rewriteSdp, type TerminatedLine, type WrittenLine } from './sdp-rewrite.ts';
+import {
+  type DisabledLine,
+  type KeptLine,
+  rewriteSdp,
+  type TerminatedLine,
+  type WrittenLine,
+} from './sdp-rewrite.ts';
 import type { B2buaCrypto, B2buaSettings, ZoneSettings } from './settings.ts';
 import type { SrtpSuite } from './srtp/suites.ts';
 
@@ -32,6 +49,7 @@ export interface OfferAnswerParts {
   readonly ports: MediaPorts;
   readonly crypto: B2buaCrypto;
   readonly agreement: Agreement;
+  readonly endpoints: EndpointBook;
 }
 
 /** An offer, or its answer, on its way. `offerer` made the offer, `answerer` answers it. */
@@ -50,12 +68,14 @@ export class OfferAnswer {
   readonly #ports: MediaPorts;
   readonly #crypto: B2buaCrypto;
   readonly #agreement: Agreement;
+  readonly #endpoints: EndpointBook;
 
   constructor(parts: OfferAnswerParts) {
     this.#settings = parts.settings;
     this.#ports = parts.ports;
     this.#crypto = parts.crypto;
     this.#agreement = parts.agreement;
+    this.#endpoints = parts.endpoints;
   }
 
   /** Turns the offer in `document` into the one for `answerer`; a refusal leaves everything as it was. */
@@ -63,12 +83,12 @@ export class OfferAnswer {
     const { call, offerer, answerer, document, request } = exchange;
     const zones = [this.#zone(offerer), this.#zone(answerer)] as const;
     const isRelayed = zones.every(({ media }) => media === 'relay');
-    const lines = this.#read(document, request, isRelayed);
+    const lines = this.#read(document, request, isRelayed || allowsPassthrough(zones, request));
     const plans: LinePlan[] = [];
     for (const [i, line] of lines.entries()) {
       const from = { zone: zones[0], line: offerer.lines[i] };
       const to = { zone: zones[1], line: answerer.lines[i] };
-      const plan = planLine(line, i + 1, [from, to], request, isRelayed);
+      const plan = planLine(line, i + 1, [from, to], request);
       if ('refusal' in plan) return plan;
       plans.push(plan);
     }
@@ -76,14 +96,14 @@ export class OfferAnswer {
       const offered = lines.map(({ media, protocol }) => `${media} ${protocol}`).join(', ');
       return { refusal: `No line of the offer can be served: ${offered}` };
     }
-    if (!this.#openPorts(exchange, lines, plans, isRelayed)) return { refusal: NO_PORTS };
+    if (!this.#openPorts(exchange, lines, plans)) return { refusal: NO_PORTS };
     if (!call.isAnswered) call.isRelayed = isRelayed;
     answerer.mediaAddress = request.mediaAddress ?? answerer.mediaAddress;
     offerer.offeredTo = answerer;
-    offerer.pending = { lines, request: { ...request, sdp: undefined }, isRelayed };
-    const written = plans.map((plan, i) =>
-      this.#offerLine(answerer, i, plan, lines[i] as RemoteLine, isRelayed, request),
-    );
+    offerer.pending = { lines, request: { ...request, sdp: undefined } };
+    const written = plans.map((plan, i) => this.#offerLine(exchange, i, plan, lines[i] as RemoteLine));
+    call.path.offered(call.sideOf(offerer), document);
+    if (plans.some((plan) => modeOfPlan(plan) === 'passthrough')) call.hasPassedThrough = true;
     rewriteSdp(document, connectionOf(answerer), written, request.replace);
     return undefined;
   }
@@ -97,14 +117,19 @@ export class OfferAnswer {
     if (document.media.length !== length) {
       return { refusal: `The answer has ${document.media.length} media lines, the offer had ${length}` };
     }
-    const lines = this.#read(document, request, pending.isRelayed);
+    const offers = answerer.lines.map(({ offered }) => offered);
+    const lines = this.#read(
+      document,
+      request,
+      offers.some((offered) => offered !== undefined && offered.mode !== 'terminated'),
+    );
     for (const [i, line] of lines.entries()) {
-      const { offered } = answerer.line(i);
-      if (line.kind === 'rtp' && offered && !pending.isRelayed && lacksKey(offered, line)) {
+      const offered = offers[i];
+      if (line.kind === 'rtp' && offered?.mode === 'terminated' && lacksKey(offered, line)) {
         return { refusal: `Line ${i + 1} of the answer takes none of the SDES keys that were offered` };
       }
     }
-    call.isRelayed = pending.isRelayed;
+    call.isRelayed = offers.some((offered) => offered?.mode === 'relayed');
     offerer.mediaAddress = request.mediaAddress ?? offerer.mediaAddress;
     const written = lines.map((line, i) => this.#answerLine(exchange, i, pending, line));
     // Lines that the offer left out, against RFC 3264 §8, are gone.
@@ -112,6 +137,7 @@ export class OfferAnswer {
       for (const line of leg.lines.slice(length)) this.#agreement.disable(line);
     }
     this.#agreement.connect(call, offerer, answerer);
+    call.path.answered(call.sideOf(answerer), document);
     rewriteSdp(document, connectionOf(offerer), written, request.replace);
     return undefined;
   }
@@ -120,9 +146,9 @@ export class OfferAnswer {
     return this.#settings.zones[leg.zone] as ZoneSettings;
   }
 
-  #read(document: SdpDocument, request: NgRequest, isRelayed: boolean): RemoteLine[] {
+  #read(document: SdpDocument, request: NgRequest, passesDtls: boolean): RemoteLine[] {
     const override = request.flags.has('SIP-source-address') ? request.receivedFrom : undefined;
-    return document.media.map((line) => readRemoteLine(line, { override, isRelayed }));
+    return document.media.map((line) => readRemoteLine(line, { override, passesDtls }));
   }
 
   /**
@@ -134,10 +160,9 @@ export class OfferAnswer {
     { call, offerer, answerer, request }: Exchange,
     lines: readonly RemoteLine[],
     plans: readonly LinePlan[],
-    isRelayed: boolean,
   ): boolean {
     const opened: { readonly line: Line; readonly components: readonly Component[] }[] = [];
-    let ports = call.components.length;
+    let portsOfCall = call.components.length;
     const linesBefore = [offerer, answerer].map((leg) => ({ leg, count: leg.lines.length }));
     const giveUp = (): boolean => {
       for (const { components } of opened) for (const component of components) this.#ports.close(component);
@@ -150,11 +175,13 @@ export class OfferAnswer {
         const line = leg.line(i);
         const hasRtcpMux = leg === offerer ? lines[i]?.hasRtcpMux : plan.kind === 'rtp' && plan.hasRtcpMux;
         const isRequired = leg === answerer && request.rtcpMux.has('require');
-        const isOnePort = !isRelayed && (isRequired || (line.isMuxed && hasRtcpMux === true));
-        const carries = carriesOf(plan.kind, isRelayed).slice(0, isOnePort ? 1 : 2);
+        const isMuxed = isRequired || (line.isMuxed && hasRtcpMux === true);
+        const kind = plan.kind === 'untouched' ? lines[i]?.kind : plan.kind;
+        const ports = kind === 'opaque' || (plan.kind === 'rtp' && isMuxed) ? 1 : 2;
+        const carries = carriesOf(kind === 'opaque' ? 'opaque' : 'rtp', modeOfPlan(plan)).slice(0, ports);
         if (line.components.length >= carries.length) continue;
-        ports += carries.length;
-        if (ports > this.#settings.limits.portsPerCall) return giveUp();
+        portsOfCall += carries.length;
+        if (portsOfCall > this.#settings.limits.portsPerCall) return giveUp();
         const components = this.#ports.open(leg.zone, leg.address, carries);
         if (!components) return giveUp();
         opened.push({ line, components });
@@ -168,56 +195,70 @@ export class OfferAnswer {
   }
 
   #offerLine(
-    answerer: Leg,
+    { offerer, answerer, document, request }: Exchange,
     index: number,
     plan: LinePlan,
     offered: RemoteLine,
-    isRelayed: boolean,
-    request: NgRequest,
   ): WrittenLine {
     const line = answerer.line(index);
     if (plan.kind === 'disabled') {
       line.offered = undefined;
       return plan;
     }
+    if (plan.kind === 'untouched') {
+      const values = document.media[index]?.attributes('remote-candidates') ?? [];
+      return this.#offerUntouched(offerer, answerer, index, plan.mode, offered, values);
+    }
     const transport = plan.kind === 'rtp' ? plan.transport : undefined;
     const hasRtcpMux = plan.kind === 'rtp' && plan.hasRtcpMux;
     const hasIce = transport !== undefined && offersIce(request, this.#zone(answerer), offered);
-    const ice = hasIce ? (line.ice ?? line.offered?.ice ?? this.#newIceAgent()) : undefined;
+    const ice = hasIce ? (peerOf(line.ice) ?? peerOf(line.offered?.ice) ?? this.#newIceAgent()) : undefined;
     const keys = (transport?.suites ?? []).map((suite) => this.#keyFor(line, suite));
     const cryptos = inUseFirst(keys, line.sentSuite);
-    line.offered = {
-      kind: plan.kind,
-      cryptos,
-      mustEncrypt: transport?.mustEncrypt ?? false,
-      hasRtcpMux,
-      ice,
-    };
+    const mustEncrypt = transport?.mustEncrypt ?? false;
+    line.offered = { kind: plan.kind, cryptos, mustEncrypt, hasRtcpMux, mode: 'terminated', ice };
     // Checks may overtake the answer; a line that is in use waits for it.
     if (line.remote === undefined) for (const component of line.components) component.ice = ice;
-    const isTouched = plan.kind === 'opaque' ? !isRelayed : transport !== undefined;
-    return writtenLine(
-      line,
-      false,
-      offered.isNullAddress,
-      isTouched
-        ? {
-            protocol: transport?.protocol ?? offered.protocol,
-            isRtp: plan.kind === 'rtp',
-            cryptos: cryptos.map((key) => cryptoValue(key.tag, key)),
-            hasRtcpMux,
-            ice: ice && this.#iceLines(answerer, line, ice, line.isMuxed && hasRtcpMux),
-          }
-        : undefined,
-    );
+    return writtenLine(line, false, offered.isNullAddress, {
+      protocol: transport?.protocol ?? offered.protocol,
+      isRtp: plan.kind === 'rtp',
+      cryptos: cryptos.map((key) => cryptoValue(key.tag, key)),
+      hasRtcpMux,
+      ice: ice && this.#iceLines(answerer, line, ice, line.isMuxed && hasRtcpMux),
+    });
   }
 
-  #answerLine(
-    { offerer, answerer, request, nowMs }: Exchange,
+  /** Keys, transport and candidates go on as they are, and ours with them. */
+  #offerUntouched(
+    offerer: Leg,
+    answerer: Leg,
     index: number,
-    pending: PendingOffer,
-    answered: RemoteLine,
+    mode: 'relayed' | 'passthrough',
+    offered: RemoteLine,
+    remoteCandidates: readonly string[],
   ): WrittenLine {
+    const line = answerer.line(index);
+    const near = offerer.line(index);
+    const ice = mode === 'passthrough' && offered.ice ? standIn(line.ice, offered.ice) : undefined;
+    const kind = offered.kind === 'opaque' ? 'opaque' : 'rtp';
+    line.offered = { kind, cryptos: [], mustEncrypt: false, hasRtcpMux: offered.hasRtcpMux, mode, ice };
+    if (line.remote === undefined) {
+      for (const component of line.components) {
+        component.ice = ice;
+        component.carries = CARRIES_OPAQUE;
+      }
+    }
+    const written = untouchedLine(answerer, line, offered.ice !== undefined, offered.isNullAddress);
+    if (written.kind === 'disabled' || remoteCandidates.length === 0) return written;
+    const { address } = connectionOf(offerer);
+    const translated = remoteCandidates
+      .map((value) => translateRemoteCandidates(value, address, near, line, this.#endpoints))
+      .filter((value) => value !== '');
+    return { ...written, remoteCandidates: translated };
+  }
+
+  #answerLine(exchange: Exchange, index: number, pending: PendingOffer, answered: RemoteLine): WrittenLine {
+    const { offerer, answerer, request, nowMs } = exchange;
     const near = offerer.line(index);
     const far = answerer.line(index);
     const offer = pending.lines[index] as RemoteLine;
@@ -225,34 +266,88 @@ export class OfferAnswer {
     // An earlier answer (of a fork) may have given the ports back.
     const hasPorts = near.rtp !== undefined && far.rtp !== undefined;
     if (answered.kind !== offered?.kind || !hasPorts) return this.#disabledLine(near, far, offer);
-    const { isRelayed } = pending;
-    const isTerminatedRtp = offered.kind === 'rtp' && !isRelayed;
-    const farMux = isTerminatedRtp && offered.hasRtcpMux && answered.hasRtcpMux;
-    const nearMux =
-      isTerminatedRtp &&
-      acceptsRtcpMux(offer, near.components.length === 1, farMux, [pending.request, request]);
-    const nearCrypto = isTerminatedRtp ? this.#chooseOwn(offerer, near, offer, request) : undefined;
+    const carries = carriesOf(offered.kind, offered.mode);
+    if (offered.mode !== 'terminated') {
+      const isPassing = offered.mode === 'relayed' || answered.ice?.hasCandidates === true;
+      far.isWithoutIce = !isPassing;
+      if (!isPassing && offered.kind === 'rtp' && !isDtls(answered.protocol)) {
+        return this.#fallBack(exchange, index, offer, answered, pending.request);
+      }
+      near.ice = isPassing && offered.ice && answered.ice ? standIn(near.ice, answered.ice) : undefined;
+      far.ice = isPassing ? offered.ice : undefined;
+      const terms = { carries, crypto: undefined, isMuxed: false, mode: offered.mode, nowMs };
+      this.#agreement.agree(near, offer, { ...terms, request: pending.request });
+      this.#agreement.agree(far, answered, { ...terms, request });
+      return untouchedLine(offerer, near, answered.ice !== undefined, answered.isNullAddress);
+    }
+    const isRtp = offered.kind === 'rtp';
+    const farMux = isRtp && offered.hasRtcpMux && answered.hasRtcpMux;
+    const hasOnePort = near.components.length === 1;
+    const nearMux = isRtp && acceptsRtcpMux(offer, hasOnePort, farMux, [pending.request, request]);
+    const nearCrypto = isRtp ? this.#chooseOwn(offerer, near, offer, request) : undefined;
     const nearKey = nearCrypto && this.#keyFor(near, nearCrypto.suite);
-    const farCrypto = isTerminatedRtp ? answeredCrypto(offered, answered) : undefined;
-    const hasIce = isTerminatedRtp && answersIce(pending.request, request, this.#zone(offerer), offer);
+    const farCrypto = isRtp ? answeredCrypto(offered, answered) : undefined;
+    const hasIce = isRtp && answersIce(pending.request, request, this.#zone(offerer), offer);
     near.ice = hasIce ? this.#agentFor(near, offer) : undefined;
     far.ice = answered.ice && offered.ice;
-    const carries = carriesOf(offered.kind, isRelayed);
+    const terms = { carries, mode: offered.mode, nowMs };
     this.#agreement.agree(near, offer, {
-      carries,
-      crypto: nearCrypto && nearKey && { theirs: nearCrypto, own: nearKey },
+      ...terms,
+      crypto: nearCrypto && { theirs: nearCrypto, own: nearKey },
       isMuxed: nearMux,
       request: pending.request,
-      nowMs,
     });
-    this.#agreement.agree(far, answered, { carries, crypto: farCrypto, isMuxed: farMux, request, nowMs });
-    if (isRelayed) return writtenLine(near, false, answered.isNullAddress, undefined);
+    this.#agreement.agree(far, answered, { ...terms, crypto: farCrypto, isMuxed: farMux, request });
     return writtenLine(near, nearMux, answered.isNullAddress, {
       protocol: offer.protocol,
-      isRtp: isTerminatedRtp,
+      isRtp,
       cryptos: nearCrypto && nearKey ? [cryptoValue(nearCrypto.tag, nearKey)] : [],
       hasRtcpMux: nearMux,
       ice: near.ice && this.#iceLines(offerer, near, near.ice, nearMux),
+    });
+  }
+
+  /**
+   * The answer to an offer that passed through has no ICE: the line is an ordinary one from here on. The answerer
+   * has the offerer's key, though, and no other. So what the offerer encrypts goes on as it is: encrypted anew by
+   * the same key, it would differ only where it must not (RFC 3711 §9.1). What the answerer sends is decrypted,
+   * and encrypted for the offerer by a key of ours. The next offer makes keys of ours for both ways.
+   */
+  #fallBack(
+    { offerer, answerer, request, nowMs }: Exchange,
+    index: number,
+    offer: RemoteLine,
+    answered: RemoteLine,
+    offerRequest: NgRequest,
+  ): WrittenLine {
+    const near = offerer.line(index);
+    const far = answerer.line(index);
+    const taken = answered.cryptos
+      .map((theirs) => ({
+        theirs,
+        offered: offer.cryptos.find(({ tag, suite }) => tag === theirs.tag && suite === theirs.suite),
+      }))
+      .find(({ offered }) => offered !== undefined);
+    const own = taken && this.#keyFor(near, taken.theirs.suite);
+    near.ice = far.ice = undefined;
+    const isMuxed = offer.hasRtcpMux && answered.hasRtcpMux;
+    const terms = { carries: carriesOf('rtp', 'terminated'), isMuxed, mode: 'terminated', nowMs } as const;
+    this.#agreement.agree(near, offer, {
+      ...terms,
+      crypto: own && { theirs: undefined, own },
+      request: offerRequest,
+    });
+    this.#agreement.agree(far, answered, {
+      ...terms,
+      crypto: taken && { theirs: taken.theirs, own: undefined },
+      request,
+    });
+    return writtenLine(near, isMuxed, answered.isNullAddress, {
+      protocol: offer.protocol,
+      isRtp: true,
+      cryptos: taken && own ? [cryptoValue(taken.theirs.tag, own)] : [],
+      hasRtcpMux: isMuxed,
+      ice: undefined,
     });
   }
 
@@ -296,7 +391,7 @@ export class OfferAnswer {
     const before = line.remote?.ice;
     const isRestart =
       before !== undefined && (before.ufrag !== offer.ice?.ufrag || before.password !== offer.ice?.password);
-    return line.ice !== undefined && !isRestart ? line.ice : this.#newIceAgent();
+    return (isRestart ? undefined : peerOf(line.ice)) ?? this.#newIceAgent();
   }
 
   #iceLines(leg: Leg, line: Line, agent: IceLiteAgent, isMuxed: boolean): TerminatedLine['ice'] {
@@ -342,11 +437,34 @@ function writtenLine(
   isMuxed: boolean,
   isNullAddress: boolean,
   terminated: TerminatedLine | undefined,
-): WrittenLine {
+): DisabledLine | KeptLine {
   const [rtp, rtcp] = line.components;
   if (!rtp) return { kind: 'disabled', form: undefined };
   const rtcpPort = isMuxed ? rtp.localPort : (rtcp ?? rtp).localPort;
-  return { kind: 'kept', port: rtp.localPort, rtcpPort, isNullAddress, terminated };
+  const untouched = { lent: [], remoteCandidates: undefined };
+  return { kind: 'kept', port: rtp.localPort, rtcpPort, isNullAddress, terminated, ...untouched };
+}
+
+/** @param leg whose ports the receiver of the SDP is told */
+function untouchedLine(
+  leg: Leg,
+  line: Line,
+  hasIce: boolean,
+  isNullAddress: boolean,
+): DisabledLine | KeptLine {
+  const ports = line.components.map(({ localPort }) => localPort);
+  const lent = hasIce ? lentCandidates(connectionOf(leg).address, ports) : [];
+  const written = writtenLine(line, false, isNullAddress, undefined);
+  return written.kind === 'kept' ? { ...written, lent } : written;
+}
+
+function modeOfPlan(plan: LinePlan): LineMode {
+  return plan.kind === 'untouched' ? plan.mode : 'terminated';
+}
+
+/** The agent, if it is a peer of ours rather than somebody's stand-in. */
+function peerOf(agent: IceLiteAgent | undefined): IceLiteAgent | undefined {
+  return agent?.part === 'peer' ? agent : undefined;
 }
 
 function connectionOf(leg: Leg): { family: 'IP4' | 'IP6'; address: string } {

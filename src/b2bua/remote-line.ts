@@ -37,13 +37,20 @@ export interface RemoteLine {
   /** Usable a=crypto attributes, in order, of the first {@link CRYPTOS_MAX}. */
   readonly cryptos: readonly SdesCrypto[];
   /** Undefined: no ICE. */
-  readonly ice: { readonly ufrag: string; readonly password: string } | undefined;
+  readonly ice: RemoteIce | undefined;
   readonly direction: MediaDirection;
   readonly isNullAddress: boolean;
   /** Hz by payload type. */
   readonly clockRates: Int32Array;
   /** The byte of silence by payload type, or -1. */
   readonly silence: Int16Array;
+}
+
+export interface RemoteIce {
+  readonly ufrag: string;
+  readonly password: string;
+  /** There are candidates, or they will follow (trickle ICE, RFC 8838). */
+  readonly hasCandidates: boolean;
 }
 
 export interface TransportAddress {
@@ -55,18 +62,19 @@ export interface TransportAddress {
 export interface AddressView {
   /** In place of the addresses in the SDP (flag `SIP-source-address`); undefined: those are trusted. */
   readonly override: string | undefined;
-  /** Packets pass untouched: any transport over UDP can be carried. */
-  readonly isRelayed: boolean;
+  /** Packets may pass untouched: DTLS-SRTP can be carried, though we cannot end it. */
+  readonly passesDtls: boolean;
 }
 
 export function readRemoteLine(line: SdpMedia, view: AddressView): RemoteLine {
   const connection = line.connection();
-  const isNullAddress = connection !== undefined && isUnspecified(connection);
   const rtp = transportAddress(connection, line.port, view.override);
   const hasRtcpMux = line.hasAttribute('rtcp-mux');
   const ufrag = line.inherited('ice-ufrag');
   const password = line.inherited('ice-pwd');
   const hasIce = ufrag !== undefined && password !== undefined && !line.hasAttribute('ice-mismatch');
+  // With ICE it is no hold, but stands for candidates that are still to come (RFC 8840 §4.1.1).
+  const isNullAddress = !hasIce && connection !== undefined && isUnspecified(connection);
   return {
     kind: kindOfLine(line, connection, view),
     media: line.media,
@@ -81,12 +89,22 @@ export function readRemoteLine(line: SdpMedia, view: AddressView): RemoteLine {
       .slice(0, CRYPTOS_MAX)
       .map(parseCrypto)
       .filter((crypto) => typeof crypto !== 'string'),
-    ice: hasIce ? { ufrag, password } : undefined,
+    ice: hasIce ? { ufrag, password, hasCandidates: hasCandidates(line) } : undefined,
     direction: line.direction(),
     isNullAddress,
     clockRates: clockRates(line),
     silence: silenceBytes(line),
   };
+}
+
+/** Whether the keys are agreed on by DTLS. */
+export function isDtls(protocol: string): boolean {
+  return DTLS_RTP_PROTOCOLS.includes(protocol);
+}
+
+function hasCandidates(line: SdpMedia): boolean {
+  const options = line.inherited('ice-options')?.split(' ') ?? [];
+  return line.hasAttribute('candidate') || options.includes('trickle');
 }
 
 /** Whether the transport is SRTP's: RTP/SAVP, RTP/SAVPF, or over DTLS. */
@@ -103,7 +121,7 @@ function kindOfLine(line: SdpMedia, connection: ConnectionData | undefined, view
   if (line.port === 0) return 'refused';
   if (line.portCount !== 1 || connection === undefined) return 'unserved';
   if (RTP_PROTOCOLS.includes(line.protocol)) return 'rtp';
-  if (DTLS_RTP_PROTOCOLS.includes(line.protocol)) return view.isRelayed ? 'rtp' : 'unserved';
+  if (DTLS_RTP_PROTOCOLS.includes(line.protocol)) return view.passesDtls ? 'rtp' : 'unserved';
   return OPAQUE_PROTOCOL.test(line.protocol) ? 'opaque' : 'unserved';
 }
 

@@ -35,6 +35,10 @@ export interface KeptLine {
   readonly isNullAddress: boolean;
   /** Undefined: keys, transport and ICE are not ours to touch. */
   readonly terminated: TerminatedLine | undefined;
+  /** Candidates of ours to add to the line's own. */
+  readonly lent: readonly string[];
+  /** In place of a=remote-candidates, which may name ours; undefined: as they came. */
+  readonly remoteCandidates: readonly string[] | undefined;
 }
 
 /** What else a disabled line says. */
@@ -72,6 +76,7 @@ export function rewriteSdp(
     if (terminated.every(({ isRtp }) => isRtp)) session.removeAttributes(...DTLS_ATTRIBUTES);
     if (terminated.some(({ ice }) => ice !== undefined)) session.appendAttribute('ice-lite');
   }
+  if (!isTerminated && terminated.length > 0) separateIce(document, lines);
   if (session.value('c') !== undefined) {
     const users = media.flatMap((section, i) => (section.value('c') === undefined ? [lines[i]] : []));
     const areNull = users.some((line) => line !== undefined && isNull(line, replace));
@@ -83,6 +88,20 @@ export function rewriteSdp(
     else if (line !== undefined) rewriteLine(section, line, connection, replace);
   }
   rewriteOrigin(document, connection, replace);
+}
+
+/** What the session says of ICE is true of the lines that pass through, and not of those that end here. */
+function separateIce({ session, media }: SdpDocument, lines: readonly WrittenLine[]): void {
+  for (const name of ['ice-ufrag', 'ice-pwd', 'ice-options']) {
+    const value = session.attribute(name);
+    if (value === undefined) continue;
+    for (const [i, section] of media.entries()) {
+      const line = lines[i];
+      const isUntouched = line?.kind === 'kept' && line.terminated === undefined;
+      if (isUntouched && !section.hasAttribute(name)) section.appendAttribute(name, value);
+    }
+    session.removeAttributes(name);
+  }
 }
 
 function disableLine(
@@ -117,7 +136,11 @@ function rewriteLine(
     const address = section.rtcp()?.connection ? ` IN ${connection.family} ${connection.address}` : '';
     section.replaceAttributes('rtcp', [`${line.rtcpPort}${address}`]);
   }
-  if (line.terminated) rewriteTerminated(section, line.terminated);
+  if (line.terminated) return rewriteTerminated(section, line.terminated);
+  if (line.lent.length > 0) {
+    section.replaceAttributes('candidate', [...section.attributes('candidate'), ...line.lent]);
+  }
+  if (line.remoteCandidates) section.replaceAttributes('remote-candidates', line.remoteCandidates);
 }
 
 function rewriteTerminated(section: SdpMedia, line: TerminatedLine): void {

@@ -1,7 +1,7 @@
 /** What a B2BUA core is told once at its start, already validated and resolved to addresses. */
 import type { PortRange } from '../wire/port-claims.ts';
 import type { Hmac } from '../wire/stun-writer.ts';
-import type { CallReport } from './inspect.ts';
+import type { EndedCall } from './ended-call.ts';
 import type { Keystream } from './srtp/key-derivation.ts';
 
 export interface B2buaSettings {
@@ -12,12 +12,16 @@ export interface B2buaSettings {
   /** Addresses that media sockets are bound to; zones name them by their place here. */
   readonly mediaAddresses: readonly string[];
   readonly mediaPorts: PortRange;
+  /** Relayed addresses that TURN servers of ours give out: their address, as clients are told it, and their ports. */
+  readonly relayRanges: readonly RelayRange[];
   /** A call without a packet for so long is ended. */
   readonly mediaTimeoutSeconds: number;
   /** So long an offer may wait for its answer. */
   readonly offerTimeoutSeconds: number;
   /** As {@link mediaTimeoutSeconds}, for a call all of whose lines are on hold. */
   readonly holdTimeoutSeconds: number;
+  /** As {@link mediaTimeoutSeconds}, for a call whose media may have left for a direct path. */
+  readonly directTimeoutSeconds: number;
   /** So long after an offer or answer the address of an unencrypted stream may still be learned. */
   readonly latchSeconds: number;
   readonly limits: { readonly calls: number; readonly portsPerCall: number };
@@ -32,6 +36,10 @@ export interface ZoneSettings {
   readonly aesGcm: boolean;
   /** Whether offers into the zone have ICE, and offers with ICE from it are answered with it, unless the proxy says otherwise. */
   readonly ice: boolean;
+  /** Whether candidates and keys may pass through to and from the zone; see {@link passthroughObstacle}. */
+  readonly icePassthrough: boolean;
+  /** Keys travel in SDP: they pass through only where the signalling is encrypted. */
+  readonly isSignallingEncrypted: boolean;
   /** `relay`: packets pass untouched, where the other leg's zone says so too. */
   readonly media: 'terminate' | 'relay';
   /** RTP and RTCP of all calls on these two ports, which the worker hears; undefined: ports of each stream's own. */
@@ -40,6 +48,18 @@ export interface ZoneSettings {
   readonly bfcpFilter: boolean;
   /** iX lines offered into the zone are disabled. */
   readonly ixFilter: boolean;
+}
+
+export interface RelayRange {
+  readonly address: string;
+  readonly ports: PortRange;
+}
+
+/** Why nothing passes through a zone, in words for the operator; undefined: it may. */
+export function passthroughObstacle(zone: ZoneSettings): string | undefined {
+  if (!zone.icePassthrough) return `zone ${zone.name} does not allow ICE passthrough`;
+  if (!zone.isSignallingEncrypted) return `signalling of zone ${zone.name} is not TLS`;
+  return zone.mediaEncryption === 'off' ? `zone ${zone.name} is not encrypted` : undefined;
 }
 
 export interface ZoneAddress {
@@ -65,7 +85,7 @@ export type CallEnd = 'deleted' | 'media timeout' | 'offer timeout' | 'closed';
 
 /** What the core reports as it happens. Never called per packet. */
 export interface B2buaEvents {
-  callEnded(call: CallReport, reason: CallEnd): void;
+  callEnded(call: EndedCall): void;
   /** A key or flag of a command that means nothing here. The same one may be reported again. */
   unknownFlag(text: string): void;
 }

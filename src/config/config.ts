@@ -165,6 +165,8 @@ export interface B2buaConfig {
   readonly offerTimeoutSeconds: number | null;
   /** A call is ended when all its lines have been on hold for so long. */
   readonly holdTimeoutSeconds: number;
+  /** As {@link mediaTimeoutSeconds}, for a call whose media ICE passthrough may have moved to a direct path. */
+  readonly directTimeoutSeconds: number;
   /** How long after an offer or answer the address of an unencrypted stream may still be learned from its packets. */
   readonly latchSeconds: number;
   readonly limits: B2buaLimitsConfig;

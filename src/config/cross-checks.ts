@@ -67,11 +67,10 @@ export function configWarnings(config: Config): string[] {
 }
 
 /** What a configuration sets that this version checks but does not serve yet: nobody should wait for it in vain. */
-function unusedLines({ b2bua, metrics, node }: Config): string[] {
+function unusedLines({ b2bua, metrics }: Config): string[] {
   const unused = [
     ...b2bua.zones.map((zone, i) => (zone.icePassthrough ? `b2bua.zones[${i}].icePassthrough` : undefined)),
     metrics.collectd ? 'metrics.collectd' : undefined,
-    node.peers.length > 0 ? 'node.peers' : undefined,
   ].filter((key) => key !== undefined);
   return unused.map((key) => `${key}: is checked but not used by this version`);
 }

@@ -125,6 +125,7 @@ const b2buaSchema = section({
   mediaTimeoutSeconds: integer(1, 86_400).default(60),
   offerTimeoutSeconds: integer(1, 86_400).nullable().default(null),
   holdTimeoutSeconds: integer(1, 86_400).default(3600),
+  directTimeoutSeconds: integer(1, 604_800).default(43_200),
   latchSeconds: integer(1, 60).default(5),
   limits: section({
     calls: integer(1, 1_000_000).default(2000),

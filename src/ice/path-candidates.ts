@@ -93,10 +93,10 @@ export function isOwnRelay(own: OwnAddresses, place: string): boolean {
   return own.isOwnRelay(address, port);
 }
 
-/** True for addresses that mean something only within a site: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 §2.5.6, names. */
+/** True for addresses that mean something only within a site: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 §2.5.6. */
 export function isSiteLocal(address: string): boolean {
   const bytes = parseAddress(address);
-  if (!bytes) return true;
+  if (!bytes) return false;
   const [first = 0, second = 0] = bytes;
   if (bytes.length === 16) return (first & 0xfe) === 0xfc || (first === 0xfe && (second & 0xc0) === 0x80);
   if (first === 10 || (first === 192 && second === 168) || (first === 169 && second === 254)) return true;

@@ -5,19 +5,18 @@
  * `unknown` where nothing was seen that could tell. A line without a concluding exchange is judged by what
  * was seen alone (`path-guess`).
  */
-import {
-  type CallType,
-  callTypeOf,
-  type Evidence,
-  type LineVerdict,
-  type MediaSeen,
-  type OwnAddresses,
-  type PathConclusion,
-  type PathLine,
-  type PathObservation,
-  type PathVerdict,
-  type SelectedCandidate,
-  type TypePair,
+import type {
+  CallType,
+  Evidence,
+  LineVerdict,
+  MediaSeen,
+  OwnAddresses,
+  PathConclusion,
+  PathLine,
+  PathObservation,
+  PathVerdict,
+  SelectedCandidate,
+  TypePair,
 } from './path.ts';
 import { isOwnRelay } from './path-candidates.ts';
 import { observedPairs } from './path-flows.ts';
@@ -82,7 +81,9 @@ function judgeSignalled(
   const isByOwnRelay = [caller, callee].some(({ selected }) => selected && isOwnRelay(own, selected.address));
   if (relays === undefined && isByOwnRelay) return signalled('unknown');
   const observed = observedPairs(line, relays ?? [], own);
-  if (observed.some((pair) => callTypeOf(pair.caller, pair.callee) === line.callType)) {
+  if (
+    observed.some((pair) => pair.caller === caller.selected?.type && pair.callee === callee.selected?.type)
+  ) {
     return signalled('verified');
   }
   if (seen === 'unclear') return signalled('unknown');

@@ -30,6 +30,9 @@ export interface PathGuess {
 interface Option {
   readonly type: CandidateType;
   readonly address: string;
+  /** 4 or 16 bytes; undefined for a name. */
+  readonly family: number | undefined;
+  readonly isSiteLocal: boolean;
   /** The side said that it selected this one. */
   readonly isTold: boolean;
 }
@@ -72,15 +75,24 @@ export function possiblePath(
 function optionsOf(line: PathLine, side: Side, areFlowsKnown: boolean): Option[] {
   const { selected, defaultCandidate, candidates } = line.ends[side];
   if (line.isInForce && side !== line.likelySide && selected && selected.type !== 'b2bua') {
-    return [{ type: selected.type, address: selected.address, isTold: true }];
+    return optionOf(selected.type, selected.address, true);
   }
   // Relays of ours that carried nothing are out.
   const options = candidates
     .filter(({ isOwnRelay: isOurs }) => !isOurs || !areFlowsKnown)
-    .map(({ type, address }) => ({ type, address, isTold: false }));
+    .flatMap(({ type, address }) => optionOf(type, address, false));
   if (side !== line.controlling || !isUpdateDue(line)) return options;
-  const standard = options.find(({ address }) => address === defaultCandidate?.address);
-  return standard ? [standard] : options;
+  const standard = options.filter(({ address }) => address === defaultCandidate?.address);
+  return standard.length > 0 ? standard : options;
+}
+
+/** A name may hide an address of either kind. */
+function optionOf(type: CandidateType, place: string, isTold: boolean): Option[] {
+  const { address } = partsOf(place);
+  const family = parseAddress(address)?.length;
+  const option = { type, address: place, family, isTold };
+  const scopes = family === undefined ? [true, false] : [isSiteLocal(address)];
+  return scopes.map((isLocal) => ({ ...option, isSiteLocal: isLocal }));
 }
 
 /**
@@ -99,15 +111,16 @@ function isUpdateDue({ ends, components }: PathLine): boolean {
  * would have selected a reflexive candidate, listed or not (RFC 8445 §7.2.5.3.1).
  */
 function pairOf(caller: Option, callee: Option): KnownPair | undefined {
-  const [near, far] = [partsOf(caller.address).address, partsOf(callee.address).address];
-  const families = [parseAddress(near)?.length, parseAddress(far)?.length];
-  if (families[0] !== families[1] && !families.includes(undefined)) return undefined;
-  const isTranslated = isSiteLocal(near) !== isSiteLocal(far);
-  const isBehindNat = ({ type }: Option, address: string): boolean =>
-    type === 'host' && isTranslated && isSiteLocal(address);
-  const hidden = { caller: isBehindNat(caller, near), callee: isBehindNat(callee, far) };
-  if ((hidden.caller && caller.isTold) || (hidden.callee && callee.isTold)) return undefined;
-  return { caller: hidden.caller ? 'srflx' : caller.type, callee: hidden.callee ? 'srflx' : callee.type };
+  const hasName = caller.family === undefined || callee.family === undefined;
+  if (caller.family !== callee.family && !hasName) return undefined;
+  const [near, far] = [typeTowards(caller, callee), typeTowards(callee, caller)];
+  return near && far && { caller: near, callee: far };
+}
+
+function typeTowards(own: Option, other: Option): CandidateType | undefined {
+  const isBehindNat = own.type === 'host' && own.isSiteLocal && !other.isSiteLocal;
+  if (!isBehindNat) return own.type;
+  return own.isTold ? undefined : 'srflx';
 }
 
 /** Of several possible paths that of the default candidates, else the most direct. */

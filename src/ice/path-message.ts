@@ -7,13 +7,13 @@ import type { SdpDocument, SdpMedia, SdpSection } from '../wire/sdp.ts';
 import { parseCandidate, parseRemoteCandidates } from '../wire/sdp-candidate.ts';
 import { CANDIDATE_TYPES, type CandidateType, placeOf } from './path.ts';
 
-/** Candidates of a side on a line, all components and messages of a generation together; further ones are not heeded. */
+/** Candidates of a side on a line, all components and messages of a generation together; further ones are not heeded. About 200 B each. */
 export const PATH_CANDIDATES_MAX = 64;
 /** Entries of a=remote-candidates that are read. */
 const REMOTE_CANDIDATES_MAX = 64;
 /** Characters of a ufrag or password (RFC 8839 §5.4); longer ones are no credentials. */
 const CREDENTIAL_CHARACTERS_MAX = 256;
-/** Discard: stands where an address is not known yet (RFC 8840 §4.1.1). */
+/** Discard: stands where an address is not known yet (RFC 8839 §4.2.5). */
 const DISCARD_PORT = 9;
 
 /** The type as listed; peer-reflexive, or one to come, is `other`. */
@@ -148,7 +148,7 @@ function readRemoteCandidates(line: SdpMedia): Map<number, string[]> {
 
 /**
  * RTP at m= and c=, RTCP at a=rtcp, else at the next port (RFC 8866 §5.14, RFC 3605). Null addresses, port 9
- * and names say that the address is not known (RFC 8840 §4.1.1, RFC 8839 §4.2.5), unless a candidate has them.
+ * and names say that the address is not known, and are no mismatch (RFC 8839 §4.2.5), unless a candidate has them.
  */
 function readDefaults(line: SdpMedia, candidates: ReadonlyMap<string, Listed>): Map<number, string> {
   const defaults = new Map<number, string>();

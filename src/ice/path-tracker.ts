@@ -83,10 +83,9 @@ export class PathTracker {
       const isBundled = transport !== i;
       state.media = line.media;
       state.isRtp = line.isRtp;
-      state.isActive = isServed(answer.lines[i], isBundled) && isServed(line, isBundled);
+      state.isActive = isServed(answer.lines[i], isBundled);
       state.transport = state.isActive ? transport : i;
-      // A line of a group has no transport of its own: what it says of one is not used (RFC 9143 §7.1.3).
-      if (state.isActive && !isBundled) this.#agree(state, offer, answer, i);
+      if (state.isActive) this.#agree(state, offer, answer, i);
     }
   }
 

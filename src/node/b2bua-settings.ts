@@ -1,5 +1,5 @@
 /** From the configuration and the host's addresses to what the B2BUA cores are told. Pure: the host's interfaces are an argument. */
-import type { B2buaSettings, ZoneAddress, ZoneSettings } from '../b2bua/settings.ts';
+import type { B2buaSettings, RelayRange, ZoneAddress, ZoneSettings } from '../b2bua/settings.ts';
 import type { Config, ZoneConfig } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { canonicalAddress } from '../config/rules.ts';
@@ -37,6 +37,7 @@ export function callWorkers(config: Config, workers: number): number {
  * The settings of the core of one worker.
  *
  * @param worker its place among those that have calls
+ * @param relayRanges what TURN servers of ours give out
  * @param configName where the configuration came from, for messages
  * @throws ConfigError where it does not fit this host
  */
@@ -45,6 +46,7 @@ export function resolveB2buaSettings(
   configName: string,
   host: HostInterfaces,
   worker: number,
+  relayRanges: readonly RelayRange[],
 ): B2buaSettings {
   const { b2bua } = config;
   const hostAddresses = hostAddressesOf(host);
@@ -69,6 +71,8 @@ export function resolveB2buaSettings(
     mediaTimeoutSeconds: b2bua.mediaTimeoutSeconds,
     offerTimeoutSeconds: b2bua.offerTimeoutSeconds ?? 3 * b2bua.mediaTimeoutSeconds,
     holdTimeoutSeconds: b2bua.holdTimeoutSeconds,
+    directTimeoutSeconds: b2bua.directTimeoutSeconds,
+    relayRanges,
     latchSeconds: b2bua.latchSeconds,
     limits: b2bua.limits,
   };
@@ -81,10 +85,12 @@ function zoneSettings(
   worker: number,
 ): ZoneSettings {
   const addresses = zone.address === null ? defaultAddresses(hostAddresses) : [zone.address];
-  const { id, name, mediaEncryption, aesGcm, ice, media, bfcpFilter, ixFilter, multiplexedPorts } = zone;
+  const { id, name, mediaEncryption, aesGcm, ice, icePassthrough, signalling } = zone;
+  const { media, bfcpFilter, ixFilter, multiplexedPorts } = zone;
   const firstPort = multiplexedPorts && multiplexedPorts[0] + 2 * worker;
   return {
-    ...{ id, name, mediaEncryption, aesGcm, ice, media, bfcpFilter, ixFilter },
+    ...{ id, name, mediaEncryption, aesGcm, ice, icePassthrough, media, bfcpFilter, ixFilter },
+    isSignallingEncrypted: signalling === 'tls',
     addresses: addresses.map((text): ZoneAddress => {
       const address = canonicalAddress(text) ?? text;
       return {

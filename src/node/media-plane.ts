@@ -74,7 +74,7 @@ export class MediaPlane {
     }
     const hashSeed = randomInt(2 ** 32);
     const turnPart = turn && turnPartOf(options, turn);
-    const b2buaParts = b2buaPartsOf(options);
+    const b2buaParts = b2buaPartsOf(options, turn);
     const workers: WorkerHandle[] = [];
     try {
       for (const [index, hears] of threadsOf(options, turn).entries()) {
@@ -224,11 +224,18 @@ function turnPartOf(
 }
 
 /** One for each worker that may have calls; they differ in the multiplexed ports they hear. */
-function b2buaPartsOf({ config, configName, engine }: MediaPlaneOptions): B2buaPart[] {
+function b2buaPartsOf(
+  { config, configName, engine }: MediaPlaneOptions,
+  turn: TurnSettings | undefined,
+): B2buaPart[] {
   if (!config.b2bua.services) return [];
+  const relayRanges = (turn?.relayAddresses ?? []).map(({ address, external }) => ({
+    address: external ?? address,
+    ports: config.turn.mediaPorts,
+  }));
   const count = callWorkers(config, engine === 'dgram' ? 1 : datagramThreads(config));
   const settings = Array.from({ length: count }, (_, worker) =>
-    resolveB2buaSettings(config, configName, networkInterfaces(), worker),
+    resolveB2buaSettings(config, configName, networkInterfaces(), worker, relayRanges),
   );
   const shared = new SharedArrayBuffer(B2buaSharedState.bytes(settings[0] as B2buaSettings));
   return settings.map((of) => ({ settings: of, shared }));

@@ -121,7 +121,7 @@ class MediaWorker {
       crypto: createB2buaCrypto(),
       mediaCrypto: typeof fast === 'string' ? createNodeMediaCrypto(this.#engine.bytes) : fast,
       events: {
-        callEnded: ({ id, callId }, reason) => post({ say: 'call-ended', id, callId, reason }),
+        callEnded: (call) => post({ say: 'call-ended', call }),
         unknownFlag: (text) => post({ say: 'unknown-flag', text }),
       },
       counters: this.#counters.subarray(

@@ -5,6 +5,7 @@ import type {
   AdminSource,
   CredentialAdmin,
   NodeStatus,
+  RelayEvidence,
   TrafficTotals,
   TurnRelayStatus,
   TurnStatus,
@@ -72,6 +73,10 @@ export class NodeAdmin implements AdminSource {
 
   async ng(command: NgDictionary): Promise<NgDictionary | undefined> {
     return this.#router?.handle(command);
+  }
+
+  async relayEvidence(addresses: readonly string[]): Promise<readonly RelayEvidence[]> {
+    return (await this.#media?.relayEvidence(addresses)) ?? [];
   }
 
   async calls(callsMax: number): Promise<CallsStatus> {

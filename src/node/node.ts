@@ -231,9 +231,9 @@ function logEvent(log: Logger, flags: FlagLog, event: WorkerEvent): void {
     case 'ended':
       return log.debug({ allocation: event.allocation, reason: event.reason }, 'relay ended');
     case 'call-ended': {
-      const { id, callId } = event;
-      const level = event.reason === 'deleted' ? 'debug' : 'info';
-      return log[level]({ id, callId, reason: event.reason }, 'call ended');
+      const { callId, reason } = event.call;
+      const level = reason === 'deleted' ? 'debug' : 'info';
+      return log[level]({ callId, reason }, 'call ended');
     }
     case 'unknown-flag':
       return flags.unknown(event.text);

@@ -1,8 +1,9 @@
 /** What the main thread and the media workers say to each other. Plain data only. */
 
+import type { EndedCall } from '../b2bua/ended-call.ts';
 import type { CallReport } from '../b2bua/inspect.ts';
 import type { NgDictionary } from '../b2bua/ng-request.ts';
-import type { B2buaSettings, CallEnd } from '../b2bua/settings.ts';
+import type { B2buaSettings } from '../b2bua/settings.ts';
 import type { TurnReport } from '../turn/inspect.ts';
 import type { RelayEvidence } from '../turn/relay-evidence.ts';
 import type { AllocationEnd, TurnCredential, TurnSettings } from '../turn/settings.ts';
@@ -102,6 +103,6 @@ export type WorkerMessage =
       readonly relayAddresses: readonly string[];
     }
   | { readonly say: 'ended'; readonly allocation: string; readonly reason: AllocationEnd }
-  | { readonly say: 'call-ended'; readonly id: string; readonly callId: string; readonly reason: CallEnd }
+  | { readonly say: 'call-ended'; readonly call: EndedCall }
   | { readonly say: 'unknown-flag'; readonly text: string }
   | { readonly say: 'rate-limited'; readonly address: string; readonly droppedReplies: number };

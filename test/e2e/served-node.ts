@@ -145,9 +145,10 @@ export class UdpTurnClient {
     return stun.errorCode(answer);
   }
 
-  sendOnChannel(channel: number, data: string): void {
-    const header = Buffer.of(channel >> 8, channel & 255, data.length >> 8, data.length & 255);
-    this.#socket.send(Buffer.concat([header, Buffer.from(data)]), this.#port, HOST);
+  sendOnChannel(channel: number, data: string | Uint8Array): void {
+    const payload = Buffer.from(data);
+    const header = Buffer.of(channel >> 8, channel & 255, payload.length >> 8, payload.length & 255);
+    this.#socket.send(Buffer.concat([header, payload]), this.#port, HOST);
   }
 
   /** The payload of the next ChannelData that comes, or came. */

@@ -6,9 +6,10 @@ import {
   type B2buaCounterName,
   ZONE_COUNTERS,
 } from '../../src/b2bua/counters.ts';
+import type { EndedCall } from '../../src/b2bua/ended-call.ts';
 import type { CallReport } from '../../src/b2bua/inspect.ts';
 import type { NgDictionary } from '../../src/b2bua/ng-request.ts';
-import type { B2buaSettings, CallEnd, ZoneAddress, ZoneSettings } from '../../src/b2bua/settings.ts';
+import type { B2buaSettings, ZoneAddress, ZoneSettings } from '../../src/b2bua/settings.ts';
 import { B2buaSharedState } from '../../src/b2bua/shared-state.ts';
 import { aesKeystream } from '../../src/node/node-media-crypto.ts';
 import { WatchedCrypto } from './b2bua-watched-crypto.ts';
@@ -44,7 +45,7 @@ export class B2buaNode {
   readonly counters: Float64Array = new Float64Array(B2BUA_COUNTER_NAMES.length);
   readonly zoneCounters: Float64Array;
   /** Calls that have ended, oldest first. */
-  readonly ended: { readonly reason: CallEnd; readonly call: CallReport }[] = [];
+  readonly ended: EndedCall[] = [];
   readonly #network: SimNetwork;
   readonly #shared: ArrayBuffer;
   readonly #idleRows: number;
@@ -66,7 +67,7 @@ export class B2buaNode {
       crypto: { keystream: aesKeystream, hmac, randomFill, randomBelow },
       mediaCrypto: this.crypto,
       events: {
-        callEnded: (call, reason) => this.ended.push({ call, reason }),
+        callEnded: (call) => void this.ended.push(call),
         unknownFlag: () => {},
       },
       unixMs: () => UNIX_START_MS + network.nowMs,
@@ -152,6 +153,8 @@ function settingsOf({ zones = [EXTERNAL, INTERNAL], settings }: NodeOptions): B2
       mediaEncryption: 'auto',
       aesGcm: true,
       ice: false,
+      icePassthrough: false,
+      isSignallingEncrypted: true,
       media: 'terminate',
       multiplexedPorts: undefined,
       bfcpFilter: false,
@@ -169,9 +172,11 @@ function settingsOf({ zones = [EXTERNAL, INTERNAL], settings }: NodeOptions): B2
     anyDirection: false,
     mediaAddresses,
     mediaPorts: [36_000, 36_999],
+    relayRanges: [],
     mediaTimeoutSeconds: 60,
     offerTimeoutSeconds: 180,
     holdTimeoutSeconds: 3600,
+    directTimeoutSeconds: 3600,
     latchSeconds: 5,
     limits: { calls: 2000, portsPerCall: 48 },
     ...settings,

@@ -44,6 +44,8 @@ export interface SimOptions {
   readonly canSetDontFragment?: boolean;
   /** Packets that an engine holds at once. */
   readonly slots?: number;
+  /** Whether the B2BUA of the same host has the port open. */
+  readonly isOwnMedia?: (place: Place) => boolean;
 }
 
 export interface Worker {
@@ -241,6 +243,8 @@ export class TurnSim {
     io.canSetDontFragment = options.canSetDontFragment ?? true;
     const counters = new Float64Array(TURN_COUNTER_NAMES.length);
     const crypto = simCrypto(random);
+    const { isOwnMedia } = options;
+    const { endpoints } = io;
     const core = new TurnCore({
       io,
       settings: this.settings,
@@ -254,6 +258,9 @@ export class TurnSim {
       counters,
       unixMs: () => UNIX_START_MS + this.network.nowMs,
       hashSeed: HASH_SEED,
+      ...(isOwnMedia && {
+        isOwnMedia: (row) => isOwnMedia({ address: endpoints.addressText(row), port: endpoints.port(row) }),
+      }),
     });
     io.addReceiver(core);
     for (const user of options.users ?? [ALICE, BOB]) core.setUser(user);

@@ -40,10 +40,9 @@ describe('a call on which nobody speaks', () => {
     sim.run(4 * SECOND);
     expect(reasons()).toEqual(['media timeout']);
     expect(sim.node.held()).toEqual([]);
-    const streams = sim.node.ended[0]?.call.legs.flatMap(({ lines }) =>
-      lines.flatMap((line) => line.streams),
-    );
-    expect(streams?.map(({ packets }) => packets)).toEqual([3, 0, 3, 0]);
+    const [ended] = sim.node.ended;
+    expect(ended).toMatchObject({ reason: 'media timeout', isConnected: true, isRelayed: false });
+    expect(ended?.media.map(({ legs }) => legs.map(({ packets }) => packets))).toEqual([[3, 3]]);
     expect(sim.node.counter('callsMediaTimeout')).toBe(1);
     expect(call.query()).toEqual({ result: 'error', 'error-reason': 'Unknown call-id' });
   });

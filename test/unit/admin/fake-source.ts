@@ -2,6 +2,7 @@ import type { CallStatus, CallsStatus, LinkTotals } from '../../../src/admin/cal
 import type {
   AdminSource,
   NodeStatus,
+  RelayEvidence,
   TrafficTotals,
   TurnRelayStatus,
   TurnStatus,
@@ -97,6 +98,14 @@ export class FakeSource implements AdminSource {
     };
   }
 
+  evidence: RelayEvidence[] = [];
+  readonly evidenceAskedFor: (readonly string[])[] = [];
+
+  async relayEvidence(addresses: readonly string[]): Promise<RelayEvidence[]> {
+    this.evidenceAskedFor.push(addresses);
+    return this.evidence;
+  }
+
   async ng(command: BencodeDictionary): Promise<BencodeDictionary | undefined> {
     this.ngCommands.push(command);
     return this.ngReply;
@@ -117,8 +126,18 @@ export function fakeRelay(id: number): TurnRelayStatus {
     additionalRelayAddress: null,
     expiresInSeconds: 600,
     peers: ['198.51.100.1:7000'],
-    permissions: [{ address: '198.51.100.1', expiresInSeconds: 300 }],
-    channels: [{ number: 0x4000, peer: '198.51.100.1:7000', expiresInSeconds: 600 }],
+    permissions: [
+      { address: '198.51.100.1', expiresInSeconds: 300, packetsToPeer: 1, packetsFromPeer: 0 },
+    ],
+    channels: [
+      {
+        number: 0x4000,
+        peer: '198.51.100.1:7000',
+        expiresInSeconds: 600,
+        packetsToPeer: 20,
+        packetsFromPeer: 10,
+      },
+    ],
     counters: {
       packetsFromClient: 1,
       bytesFromClient: 100,

@@ -337,7 +337,7 @@ describe('an answer', () => {
 
 describe('a side that was offered encryption by the proxy against its zone', () => {
   it('goes on with it in its own offers', () => {
-    between('auto', 'off');
+    between('auto', 'off', false);
     rig.offer(sdpOf('192.0.2.1', audio()), {
       'transport-protocol': 'RTP/SAVP',
       SDES: ['only-AEAD_AES_256_GCM'],

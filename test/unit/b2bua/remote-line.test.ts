@@ -4,7 +4,7 @@ import { type AddressView, isHeld, type RemoteLine, readRemoteLine } from '../..
 import { SdpDocument } from '../../../src/wire/sdp.ts';
 import { CM_80, crypto, sdpOf } from './signalling-rig.ts';
 
-const SEEN: AddressView = { override: undefined, isRelayed: false };
+const SEEN: AddressView = { override: undefined, passesDtls: false };
 
 function lineOf(section: readonly string[], view: AddressView = SEEN, address = '192.0.2.1'): RemoteLine {
   const media = SdpDocument.parse(sdpOf(address, section))?.media[0];
@@ -38,9 +38,9 @@ describe('the kind of a line', () => {
     ['audio 0 RTP/AVP 0', 'refused', 'refused'],
     ['audio 0 TCP/X 0', 'refused', 'refused'],
   ];
-  it.each(cases)('%s is %s; relayed it is %s', (line, kind, relayed) => {
+  it.each(cases)('%s is %s; where DTLS passes it is %s', (line, kind, passing) => {
     expect(lineOf([`m=${line}`]).kind).toBe(kind);
-    expect(lineOf([`m=${line}`], { ...SEEN, isRelayed: true }).kind).toBe(relayed);
+    expect(lineOf([`m=${line}`], { ...SEEN, passesDtls: true }).kind).toBe(passing);
   });
 
   it('is unserved where all of its addresses are multicast', () => {
@@ -116,13 +116,13 @@ describe('ICE', () => {
   it('is there with a fragment and a password, of the line or the session, and without a mismatch', () => {
     const M = 'm=audio 40000 RTP/AVP 0';
     const both = ['a=ice-ufrag:u', 'a=ice-pwd:p'];
-    expect(lineOf([M, ...both]).ice).toEqual({ ufrag: 'u', password: 'p' });
+    expect(lineOf([M, ...both]).ice).toMatchObject({ ufrag: 'u', password: 'p' });
     expect(lineOf([M, 'a=ice-ufrag:u']).ice).toBeUndefined();
     expect(lineOf([M, 'a=ice-pwd:p']).ice).toBeUndefined();
     expect(lineOf([M, ...both, 'a=ice-mismatch']).ice).toBeUndefined();
     const session = sdpOf('192.0.2.1', both, [M]);
     const [media] = SdpDocument.parse(session)?.media ?? [];
-    expect(media && readRemoteLine(media, SEEN).ice).toEqual({ ufrag: 'u', password: 'p' });
+    expect(media && readRemoteLine(media, SEEN).ice).toMatchObject({ ufrag: 'u', password: 'p' });
   });
 });
 

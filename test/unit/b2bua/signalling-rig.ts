@@ -96,7 +96,7 @@ export class SignallingRig {
   }
 
   /** What the media path works by: where each stream of each leg is, goes to and is encrypted by. */
-  running(): unknown {
+  running(): unknown[] {
     return this.report().legs.map(({ tag, lines }) => ({
       tag,
       lines: lines.map(({ protocol, isRtcpMuxed, receivedSuite, sentSuite, streams }) => ({

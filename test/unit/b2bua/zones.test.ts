@@ -209,11 +209,8 @@ describe('a call between zones that relay', () => {
     ],
   };
   const LINES = [
-    ['a=group:BUNDLE 0 1', 'a=ice-ufrag:sess', 'a=fingerprint:sha-256 00:11'],
-    [
-      ...audio('UDP/TLS/RTP/SAVPF', 'rtcp-mux', 'ice-pwd:x', 'candidate:1 1 UDP 1 192.0.2.1 40000 typ host'),
-      'a=mid:0',
-    ],
+    ['a=group:BUNDLE 0 1', 'a=fingerprint:sha-256 00:11', 'a=setup:actpass'],
+    [...audio('UDP/TLS/RTP/SAVPF', 'rtcp-mux'), 'a=mid:0'],
     [...audio('RTP/SAVP', crypto(1, CM_80), 'rtcp:40001'), 'a=mid:1'],
     ['m=video 0 RTP/SAVP 96', 'a=bundle-only', `a=${crypto(1, CM_80)}`],
     ['m=application 5070 UDP/BFCP *'],
@@ -227,14 +224,12 @@ describe('a call between zones that relay', () => {
       ['rtcp:40001', 'rtcp:P2+1'],
       ['application 5070', 'application P3'],
       [keyOf(CM_80), 'K1'],
-      ['ice-ufrag:sess', 'ice-ufrag:U1'],
-      ['ice-pwd:x', 'ice-pwd:W1'],
       [`c=IN IP4 ${phone}`, `c=IN IP4 ${ours}`],
     ];
     return changed.reduce((text, [from, to]) => text.replace(from, to), sdpOf(phone, ...LINES));
   }
 
-  it('has nothing changed but addresses and ports: keys, ICE and bundles pass', () => {
+  it('has nothing changed but addresses and ports: keys, DTLS and bundles pass', () => {
     start(RELAY);
     const sdp = rig.offer(sdpOf('192.0.2.1', ...LINES), { ICE: 'remove', 'transport-protocol': 'RTP/AVP' });
     const repeated = (text: string): string => text.replaceAll(keyOf(CM_80), 'K1'); // also on the refused line
@@ -254,6 +249,22 @@ describe('a call between zones that relay', () => {
     expect(rig.refusedOffer(OFFER)).toBe(
       'Zone internal forces encrypted media: line 1 (audio RTP/AVP) offers none',
     );
+  });
+
+  it('is relayed until another branch, which leads elsewhere, has answered', () => {
+    const [external, internal] = [
+      { ...EXTERNAL, media: 'relay' as const },
+      { ...INTERNAL, media: 'relay' as const },
+    ];
+    start({ zones: [external, internal, { name: 'inside', addresses: ['10.9.0.1'] }] });
+    rig.offer(OFFER);
+    rig.answer(sdpOf('10.0.0.20', audio()));
+    const before = rig.running();
+    rig.offer(OFFER, { direction: ['external', 'inside'] });
+    expect(rig.report().isRelayed).toBe(true);
+    expect(rig.running().slice(0, 2)).toEqual(before);
+    rig.answer(sdpOf('10.9.0.20', audio()), { 'to-tag': 'C' });
+    expect(rig.report().isRelayed).toBe(false);
   });
 
   it('is none where only one of them does', () => {

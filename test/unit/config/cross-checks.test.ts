@@ -223,10 +223,7 @@ describe('warnings', () => {
       'metrics: { collectd: { address: 127.0.0.1 } }',
       ['metrics.collectd: is checked but not used by this version'],
     ],
-    [
-      'node: { peers: [{ name: edge1, url: "http://10.0.0.2:8080" }] }',
-      ['node.peers: is checked but not used by this version'],
-    ],
+    ['node: { peers: [{ name: edge1, url: "http://10.0.0.2:8080" }] }', []],
   ])('%s', (yaml, warnings) => {
     expect(configWarnings(loadConfig(yaml, 'x'))).toEqual(warnings);
   });

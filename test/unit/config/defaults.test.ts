@@ -52,6 +52,7 @@ const DEFAULTS = {
     mediaTimeoutSeconds: 60,
     offerTimeoutSeconds: null,
     holdTimeoutSeconds: 3600,
+    directTimeoutSeconds: 43_200,
     latchSeconds: 5,
     limits: { calls: 2000, portsPerCall: 48 },
     zones: [],

@@ -157,7 +157,7 @@ export interface Phone {
 
 const DEFAULT_ORDER: readonly CandidateType[] = ['relay', 'srflx', 'host'];
 
-/** Its first description of an audio line: all candidates, the default one by the likelihood that it works (RFC 8445 §5.1.4). */
+/** Its first description of an audio line: all candidates, the default one by the likelihood that it works (RFC 5245 §4.1.4). */
 export function first(phone: Phone, changes: LineSpec = {}): LineSpec {
   const types = DEFAULT_ORDER.filter((type) => phone[type] !== undefined);
   const candidates = types.toReversed().map((type) => `${type} ${phone[type]}`);

@@ -1,4 +1,4 @@
-/** Labelled exchanges, part three: nobody sent a concluding offer, or not a clear one; what was seen decides. */
+/** Labelled exchanges, part five: nobody sent a concluding offer, or not a clear one; what was seen decides. */
 import {
   ALICE,
   BOB,
@@ -116,6 +116,20 @@ const DIRECT: readonly Case[] = [
     sight: LEFT,
     callType: 'srflx_to_srflx',
     evidence: 'verified',
+  },
+  {
+    name: 'STUN at the callee alone: silence tells nothing of its default',
+    steps: setUp(first(LAN_ALICE), first(STUN_BOB)),
+    sight: LEFT,
+    callType: 'host_to_host',
+    evidence: 'unknown',
+  },
+  {
+    name: 'an mDNS name hides what kind of address it is',
+    steps: setUp({ ufrag: 'alice', candidates: ['host 5b3f2c1e.local:5000'] }, first(PUBLIC_BOB)),
+    sight: LEFT,
+    callType: 'host_to_host',
+    evidence: 'unknown',
   },
   {
     name: 'STUN on both sides, and the callee waives updates with ice2: host to host is possible as well',
@@ -286,4 +300,22 @@ const UNCLEAR_UPDATES: readonly Case[] = [
   },
 ];
 
-export const SIGHT_CASES: readonly Case[] = [...RELAYED, ...DIRECT, ...UNCLEAR_UPDATES];
+const CALLEE_UPDATES: readonly Case[] = [
+  {
+    name: "the callee's update does not tell the caller's end: its default is not the only possibility",
+    steps: [
+      ...setUp(first(STUN_ALICE), first(LAN_BOB)),
+      ...update(
+        'callee',
+        first(LAN_BOB, { remote: ['192.168.1.11:5000', '203.0.113.2:5000'] }),
+        first(STUN_ALICE, { at: '0.0.0.0:9' }),
+      ),
+    ],
+    sight: LEFT,
+    callType: 'host_to_host',
+    evidence: 'verified',
+    signalled: 'undecided',
+  },
+];
+
+export const SIGHT_CASES: readonly Case[] = [...RELAYED, ...DIRECT, ...UNCLEAR_UPDATES, ...CALLEE_UPDATES];

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Case, SIGNALLED_CASES } from './classification-cases.ts';
+import { type Case, CONCLUDED_CASES } from './classification-cases.ts';
+import { LINES_CASES } from './classification-lines.ts';
+import { OUTCOME_CASES } from './classification-outcomes.ts';
 import { concluded, verdictOn } from './classification-sdp.ts';
 import { SERIES_CASES } from './classification-series.ts';
 import { SIGHT_CASES } from './classification-sight.ts';
@@ -17,7 +19,15 @@ function classifies(labelled: Case): void {
 }
 
 describe('calls that signalling concludes', () => {
-  it.each(SIGNALLED_CASES)('$name', classifies);
+  it.each(CONCLUDED_CASES)('$name', classifies);
+});
+
+describe('concluded calls and what was seen of them', () => {
+  it.each(OUTCOME_CASES)('$name', classifies);
+});
+
+describe('calls of several lines', () => {
+  it.each(LINES_CASES)('$name', classifies);
 });
 
 describe('calls that go on', () => {

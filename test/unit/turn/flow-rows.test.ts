@@ -25,6 +25,8 @@ describe('flow rows', () => {
             rows.verdict[row] = next + 2;
             rows.detail[row] = next + 3;
             rows.permission[row] = next + 4;
+            rows.packetsToPeer[row] = next + 5;
+            rows.packetsFromPeer[row] = next + 6;
           } else if (held.size > 0) {
             const row = [...held.keys()][step % held.size] as number;
             rows.release(row);
@@ -40,6 +42,8 @@ describe('flow rows', () => {
             rows.verdict,
             rows.detail,
             rows.permission,
+            rows.packetsToPeer,
+            rows.packetsFromPeer,
           ];
           expect(contents.map((column) => column[row])).toEqual([
             mark,
@@ -48,6 +52,8 @@ describe('flow rows', () => {
             mark + 2,
             mark + 3,
             mark + 4,
+            mark + 5,
+            mark + 6,
           ]);
         }
       }),
@@ -64,5 +70,15 @@ describe('flow rows', () => {
       for (const _ of some) rows.acquire();
     }
     expect(rows.owner.length).toBe(256);
+  });
+
+  it('begin without packets, whatever their last owner had relayed', () => {
+    const rows = new FlowRows();
+    const row = rows.acquire();
+    rows.packetsToPeer[row] = 7;
+    rows.packetsFromPeer[row] = 8;
+    rows.release(row);
+    expect(rows.acquire()).toBe(row);
+    expect([rows.packetsToPeer[row], rows.packetsFromPeer[row]]).toEqual([0, 0]);
   });
 });

@@ -44,6 +44,12 @@ describe('port claims', () => {
           mine.add(port);
           if (wanted === 'even-pair') mine.add(port + 1);
         }
+        for (const [address, mine] of taken.entries()) {
+          // Far beyond both ends too: there other bits of the same words would be looked at.
+          for (let port = first - 70; port <= last + 70; port++) {
+            expect(real.isClaimed(address, port), `${port} of ${first}–${last}`).toBe(mine.has(port));
+          }
+        }
       }),
       500,
     );
