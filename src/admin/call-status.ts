@@ -76,6 +76,8 @@ export interface LinkTotals {
   readonly bytesReceived: number;
   readonly packetsSent: number;
   readonly bytesSent: number;
+  /** Legs of calls in the zone now. */
+  readonly activeLegs: number;
 }
 
 /** `GET /api/links`: with rates averaged over the last few seconds. What TURN relays is not part of it. */

@@ -74,6 +74,8 @@ export interface NodeStatus {
     readonly state: TurnState;
     readonly activeClients: number;
     readonly activeRelays: number;
+    /** Relayed transport addresses that clients are given: address, first and last port. */
+    readonly relayRanges: readonly { readonly address: string; readonly ports: readonly [number, number] }[];
   };
   readonly b2bua: {
     readonly state: 'active' | 'inactive';

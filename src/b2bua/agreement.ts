@@ -107,7 +107,7 @@ export class Agreement {
     component.latchUntilMs = 0;
     component.receiver = component.sender = undefined;
     component.ice = undefined;
-    component.isNominated = component.isLearned = component.isSettled = false;
+    component.isNominated = component.isLearned = component.isSettled = component.isChecked = false;
   }
 
   #setKeys(line: Line, crypto: Terms['crypto']): void {
@@ -160,8 +160,12 @@ export class Agreement {
       component.isSettled = component.remote >= 0;
       return;
     }
-    // Where its checks came from is where the side is, whatever its SDP says of other candidates.
-    if (line.ice && component.isChecked) return;
+    if (line.ice && component.isChecked) {
+      // Where its checks came from is where the side is, whatever its SDP says of other candidates; after a restart
+      // the first of its new ones tells anew.
+      component.isChecked = line.ice === iceBefore;
+      return;
+    }
     component.isLearned = component.isSettled = component.isChecked = false;
     // Nothing is sent to a null address (see `forward`), but who was heard may go on, with music perhaps.
     if (line.remote?.isNullAddress) return;

@@ -1,14 +1,13 @@
 /** The calls of a core: by call-id, how their legs are found, and how they end. */
-import type { OwnAddresses } from '../ice/path.ts';
 import { count } from '../wire/counters.ts';
 import type { DatagramIo } from '../wire/datagram-io.ts';
 import type { AddressFamily } from '../wire/sdp-fields.ts';
 import { Call, Leg } from './call.ts';
-import { B2BUA } from './counters.ts';
+import { B2BUA, ZONE, ZONE_COUNTERS } from './counters.ts';
 import { endedCall } from './ended-call.ts';
 import { type CallReport, type Observer, reportCall } from './inspect.ts';
 import type { MediaPorts } from './media-ports.ts';
-import { ownAddresses } from './own-addresses.ts';
+import { KnownAddresses } from './own-addresses.ts';
 import type { Reception } from './reception.ts';
 import { isHeld } from './remote-line.ts';
 import type { B2buaEvents, B2buaSettings, CallEnd } from './settings.ts';
@@ -28,6 +27,8 @@ export interface CallsParts {
   readonly ports: MediaPorts;
   readonly reception: Reception;
   readonly counters: Float64Array;
+  /** `ZONE_COUNTERS` places a zone. */
+  readonly zoneCounters: Float64Array;
   readonly events: B2buaEvents;
   readonly unixMs: () => number;
   /** What call ids begin with, so that they are unique on the node. */
@@ -36,14 +37,15 @@ export interface CallsParts {
 
 export class Calls {
   readonly #parts: CallsParts;
-  readonly #own: OwnAddresses;
+  /** What paths of calls may lead through. */
+  readonly own: KnownAddresses;
   readonly #byCallId = new Map<string, Call>();
   #created = 0;
   nowMs = 0;
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
-    this.#own = ownAddresses(parts.settings);
+    this.own = new KnownAddresses(parts.settings);
   }
 
   get size(): number {
@@ -62,7 +64,7 @@ export class Calls {
   create(callId: string): Call | undefined {
     const { shared, counters, unixMs, idPrefix } = this.#parts;
     if (!shared.admitCall()) return undefined;
-    const call = new Call(`${idPrefix}${++this.#created}`, callId, this.#own, this.nowMs, unixMs());
+    const call = new Call(`${idPrefix}${++this.#created}`, callId, this.own, this.nowMs, unixMs());
     this.#byCallId.set(callId, call);
     count(counters, B2BUA.callsCreated);
     count(counters, B2BUA.calls);
@@ -97,6 +99,7 @@ export class Calls {
     if (!address) throw new RangeError(`zone ${zone} has no address`);
     const leg = new Leg(tag, { viaBranch, zone, address, createdUnixMs: this.#parts.unixMs() });
     call.legs.push(leg);
+    this.#countLeg(leg, 1);
     return leg;
   }
 
@@ -107,6 +110,7 @@ export class Calls {
       line.closeKeys();
     }
     call.legs.splice(call.legs.indexOf(leg), 1);
+    this.#countLeg(leg, -1);
     for (const other of call.legs) {
       if (other.peer !== leg) continue;
       other.peer = undefined;
@@ -152,6 +156,10 @@ export class Calls {
     this.#byCallId.delete(call.callId);
     this.#parts.shared.releaseCall();
     count(this.#parts.counters, B2BUA.calls, -1);
+  }
+
+  #countLeg({ zone }: Leg, change: number): void {
+    count(this.#parts.zoneCounters, zone * ZONE_COUNTERS + ZONE.legs, change);
   }
 
   #observer(): Observer {

@@ -14,6 +14,9 @@ export const CARRIES_RTCP = 2;
 /** Anything, untouched: a BFCP or iX line, or any line of a relayed call. */
 export const CARRIES_OPAQUE = 3;
 
+/** Places a side may send from at once, beside the one it is sent to: its host addresses and its relay. */
+export const SHOWN_MAX = 4;
+
 export class Component {
   /** Tag of its socket, and its row of the reception statistics. */
   readonly id: number;
@@ -51,6 +54,12 @@ export class Component {
   isNominated = false;
   /** A check with the right credentials came from where packets are sent to. */
   isChecked = false;
+  /**
+   * Rows of one's own: where else the side has shown itself to be, by checks or by media before the first of them.
+   * Made where we stand in for somebody; -1: free.
+   */
+  shown: Int32Array | undefined;
+  #shownNext = 0;
   /** Valid checks, and those that nominated. */
   checks = 0;
   nominations = 0;
@@ -115,8 +124,32 @@ export class Component {
     this.remote = -1;
   }
 
+  /** Notes that the side sends from `row` too; the oldest of such places gives way. */
+  show(book: EndpointBook, row: number): void {
+    this.shown ??= new Int32Array(SHOWN_MAX).fill(-1);
+    if (this.hasShown(book, row)) return;
+    const copy = book.acquireCopy(row);
+    if (copy < 0) return;
+    const before = this.shown[this.#shownNext] as number;
+    if (before >= 0) book.release(before);
+    this.shown[this.#shownNext] = copy;
+    this.#shownNext = (this.#shownNext + 1) % SHOWN_MAX;
+  }
+
+  hasShown(book: EndpointBook, row: number): boolean {
+    const { shown } = this;
+    if (shown === undefined) return false;
+    for (let i = 0; i < SHOWN_MAX; i++) {
+      const known = shown[i] as number;
+      if (known >= 0 && book.equals(known, row)) return true;
+    }
+    return false;
+  }
+
   /** Forgets the other side. */
   unfollow(book: EndpointBook): void {
+    for (const row of this.shown ?? []) if (row >= 0) book.release(row);
+    this.shown = undefined;
     for (const row of [this.remote, this.signalled, this.forsaken]) if (row >= 0) book.release(row);
     this.remote = this.signalled = this.forsaken = -1;
     this.heardMs = -1;

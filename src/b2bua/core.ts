@@ -18,6 +18,7 @@ import type { MediaCrypto } from '../wire/media-crypto.ts';
 import { Agreement } from './agreement.ts';
 import { Calls } from './calls.ts';
 import { Commands } from './commands.ts';
+import { SHOWN_MAX } from './component.ts';
 import { B2BUA } from './counters.ts';
 import type { CallReport } from './inspect.ts';
 import { MediaPath } from './media-path.ts';
@@ -82,9 +83,13 @@ export class B2buaCore implements DatagramReceiver {
     return isShared ? ofCalls : Math.min(ports, ofCalls);
   }
 
-  /** Rows of the endpoint book that the core may acquire: the three of each component, with one to spare. */
+  /**
+   * Rows of the endpoint book that the core may acquire: the three of each component, with one to spare, and where
+   * else a side may be that does ICE with the other.
+   */
   static endpointRows(settings: B2buaSettings): number {
-    return 4 * B2buaCore.componentsMax(settings) + 16;
+    const passes = settings.zones.some(({ icePassthrough }) => icePassthrough);
+    return (passes ? 4 + SHOWN_MAX : 4) * B2buaCore.componentsMax(settings) + 16;
   }
 
   /** The tag under which an engine must deliver what arrives at a socket that the streams of a zone share. */

@@ -55,7 +55,14 @@ export type B2buaCounterName = (typeof B2BUA_COUNTER_NAMES)[number];
 export const B2BUA: Readonly<Record<B2buaCounterName, number>> = indexed(B2BUA_COUNTER_NAMES);
 
 /** What is counted for each zone, in this order: bandwidth of its link (Expressway: Status > Bandwidth > Links). */
-export const ZONE_COUNTER_NAMES = ['packetsReceived', 'bytesReceived', 'packetsSent', 'bytesSent'] as const;
+export const ZONE_COUNTER_NAMES = [
+  'packetsReceived',
+  'bytesReceived',
+  'packetsSent',
+  'bytesSent',
+  /** Legs in the zone now. */
+  'legs',
+] as const;
 export const ZONE: Readonly<Record<(typeof ZONE_COUNTER_NAMES)[number], number>> =
   indexed(ZONE_COUNTER_NAMES);
 export const ZONE_COUNTERS: number = ZONE_COUNTER_NAMES.length;

@@ -156,9 +156,8 @@ export class MediaPath {
     if (component.ice !== undefined && kindOf(bytes, offset) === KIND_STUN) {
       return this.#passCheck(component, component.ice, offset, length, source);
     }
-    if (!this.#admit(component, source, this.#isRemote(component, source))) {
-      return this.#drop(B2BUA.dropUnknownSource);
-    }
+    const isKnown = this.#isRemote(component, source) || component.hasShown(this.#io.endpoints, source);
+    if (!this.#admit(component, source, isKnown)) return this.#drop(B2BUA.dropUnknownSource);
     component.lastPacketMs = this.nowMs;
     const isMedia = kindOf(bytes, offset) === KIND_RTP && length >= RTCP_HEADER_BYTES;
     if (isMedia && isRtcp(bytes, offset)) {
@@ -205,12 +204,24 @@ export class MediaPath {
       return;
     }
     this.#noteCheck(component, outcome);
-    if (!component.isChecked || outcome === ICE_NOMINATED) {
-      if (!this.#isRemote(component, source)) this.#latch(component, source);
-      component.isChecked = component.isSettled = true;
-    }
+    this.#shows(component, source, outcome === ICE_NOMINATED);
     const to = component.forwardsTo;
     if (to !== undefined && to.remote >= 0) this.#send(to, offset, length);
+  }
+
+  /**
+   * The side is where its first check came from, or that which nominates. It may speak from wherever a check came
+   * from, and where it was heard before goes on until it has found its way.
+   */
+  #shows(component: Component, source: number, isNomination: boolean): void {
+    const { endpoints } = this.#io;
+    if (!this.#isRemote(component, source)) {
+      if (component.isChecked && !isNomination) return component.show(endpoints, source);
+      const wasHere = component.isChecked || component.isLearned;
+      if (wasHere && component.remote >= 0) component.show(endpoints, component.remote);
+      this.#latch(component, source);
+    }
+    component.isChecked = component.isSettled = true;
   }
 
   #noteCheck(component: Component, outcome: number): void {

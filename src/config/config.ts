@@ -211,14 +211,26 @@ export interface ZoneConfig {
 export interface MetricsConfig {
   /** Length of an ICE metrics interval; the appliance's is 24. */
   readonly intervalHours: number;
+  /** Call detail records, written into the state directory. */
+  readonly cdr: CdrConfig;
   /** null: nothing is sent to a collectd. */
   readonly collectd: CollectdConfig | null;
 }
 
+export interface CdrConfig {
+  /** Files that are kept, the one that grows included; 0: no records are written. */
+  readonly files: number;
+  /** A file that would grow beyond it is followed by another. */
+  readonly fileBytes: number;
+}
+
 export interface CollectdConfig {
+  /** IP address, or a host name that is resolved for every sending. */
   readonly address: string;
   readonly port: number;
   readonly intervalSeconds: number;
+  /** The host that collectd files the values under; null: `node.name`. */
+  readonly hostname: string | null;
 }
 
 export interface AdminConfig {

@@ -67,10 +67,9 @@ export function configWarnings(config: Config): string[] {
 }
 
 /** What a configuration sets that this version checks but does not serve yet: nobody should wait for it in vain. */
-function unusedLines({ b2bua, metrics }: Config): string[] {
+function unusedLines({ b2bua }: Config): string[] {
   const unused = [
     ...b2bua.zones.map((zone, i) => (zone.icePassthrough ? `b2bua.zones[${i}].icePassthrough` : undefined)),
-    metrics.collectd ? 'metrics.collectd' : undefined,
   ].filter((key) => key !== undefined);
   return unused.map((key) => `${key}: is checked but not used by this version`);
 }

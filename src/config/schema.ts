@@ -137,10 +137,15 @@ const b2buaSchema = section({
 const metricsSchema = section({
   // The appliance knows only 24 and 30–600; a lab does not want to wait that long.
   intervalHours: decimal(0.01, 168).default(24),
+  cdr: section({
+    files: integer(0, 1000).default(10),
+    fileBytes: integer(65_536, 1_073_741_824).default(10_485_760),
+  }),
   collectd: mapping({
     address: host(),
     port: integer(1, 65_535).default(25_826),
     intervalSeconds: integer(1, 600).default(60),
+    hostname: host().nullable().default(null),
   })
     .nullable()
     .default(null),

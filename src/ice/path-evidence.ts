@@ -64,6 +64,9 @@ function judgeLine(line: PathLine, observation: PathObservation, own: OwnAddress
   if (line.callType === 'none') {
     return signalled(seen === 'through' ? 'verified' : evidenceOfSilence(line, relays, own));
   }
+  // An answerer that has all of its addresses named may have been reached at the B2BUA's, which was one of them.
+  const isOurs = line.likelySide !== undefined && observation.nominatedBy !== undefined;
+  if (seen === 'through' && isOurs) return stayed;
   // After a restart, or while ICE rests, what was concluded says nothing of now.
   if (seen === 'through') return signalled(line.isInForce ? 'contradicted' : 'unknown');
   return judgeSignalled(line, signalled, seen, relays, own);

@@ -10,6 +10,7 @@ import {
   type CandidateType,
   callTypeOf,
   type OwnAddresses,
+  type PathCandidate,
   type PathLine,
   partsOf,
   type RelayFlow,
@@ -26,13 +27,13 @@ export interface PathGuess {
   readonly isCertain: boolean;
 }
 
-/** An end that a side may have. */
+/** A kind of end that a side may have. */
 interface Option {
   readonly type: CandidateType;
-  readonly address: string;
   /** 4 or 16 bytes; undefined for a name. */
   readonly family: number | undefined;
   readonly isSiteLocal: boolean;
+  readonly isOwnRelay: boolean;
   /** The side said that it selected this one. */
   readonly isTold: boolean;
 }
@@ -60,39 +61,42 @@ export function possiblePath(
   areFlowsKnown: boolean,
   own: OwnAddresses,
 ): PathGuess | undefined {
-  const callers = optionsOf(line, 'caller', areFlowsKnown);
-  const callees = optionsOf(line, 'callee', areFlowsKnown);
+  const callers = distinct(optionsOf(line, 'caller', areFlowsKnown, own));
+  const callees = distinct(optionsOf(line, 'callee', areFlowsKnown, own));
   const possible = byCallType(callers.flatMap((near) => callees.flatMap((far) => pairOf(near, far) ?? [])));
   const [first] = possible;
   if (!first) return undefined;
   if (possible.size > 1) return { ...likeliest(line, possible, first), isCertain: false };
   // A relay of ours may be the only possibility, and yet nobody has seen it at work.
-  const needsFlow = [...callers, ...callees].some(({ address }) => isOwnRelay(own, address));
+  const needsFlow = [...callers, ...callees].some((option) => option.isOwnRelay);
   return { callType: first[0], types: first[1], isCertain: !needsFlow };
 }
 
 /** What the selected candidate of a side can have been. */
-function optionsOf(line: PathLine, side: Side, areFlowsKnown: boolean): Option[] {
+function optionsOf(line: PathLine, side: Side, areFlowsKnown: boolean, own: OwnAddresses): Option[] {
   const { selected, defaultCandidate, candidates } = line.ends[side];
   if (line.isInForce && side !== line.likelySide && selected && selected.type !== 'b2bua') {
-    return optionOf(selected.type, selected.address, true);
+    const { type, address } = selected;
+    return asOptions({ type, address, isOwnRelay: isOwnRelay(own, address) }, true);
   }
   // Relays of ours that carried nothing are out.
-  const options = candidates
-    .filter(({ isOwnRelay: isOurs }) => !isOurs || !areFlowsKnown)
-    .flatMap(({ type, address }) => optionOf(type, address, false));
-  if (side !== line.controlling || !isUpdateDue(line)) return options;
-  const standard = options.filter(({ address }) => address === defaultCandidate?.address);
-  return standard.length > 0 ? standard : options;
+  const left = candidates.filter((candidate) => !candidate.isOwnRelay || !areFlowsKnown);
+  const standard = left.filter(({ address }) => address === defaultCandidate?.address);
+  const isStandard = side === line.controlling && isUpdateDue(line) && standard.length > 0;
+  return (isStandard ? standard : left).flatMap((candidate) => asOptions(candidate, false));
 }
 
-/** A name may hide an address of either kind. */
-function optionOf(type: CandidateType, place: string, isTold: boolean): Option[] {
+/** Two for a name, which may hide an address of either kind. */
+function asOptions({ type, address: place, isOwnRelay: isOurs }: PathCandidate, isTold: boolean): Option[] {
   const { address } = partsOf(place);
   const family = parseAddress(address)?.length;
-  const option = { type, address: place, family, isTold };
   const scopes = family === undefined ? [true, false] : [isSiteLocal(address)];
-  return scopes.map((isLocal) => ({ ...option, isSiteLocal: isLocal }));
+  return scopes.map((isLocal) => ({ type, family, isSiteLocal: isLocal, isOwnRelay: isOurs, isTold }));
+}
+
+/** Each kind once: a side may list many candidates. */
+function distinct(options: readonly Option[]): Option[] {
+  return [...new Map(options.map((option) => [JSON.stringify(option), option])).values()];
 }
 
 /**

@@ -84,7 +84,7 @@ export class PathTracker {
       state.media = line.media;
       state.isRtp = line.isRtp;
       state.isActive = isServed(answer.lines[i], isBundled);
-      state.transport = state.isActive ? transport : i;
+      state.transport = transport;
       if (state.isActive) this.#agree(state, offer, answer, i);
     }
   }

@@ -57,7 +57,7 @@ export interface SelectedCandidate {
 
 /** What one side said of one transport, component 1, in the generation in force (RFC 8445 §9: a restart begins a new one). */
 export interface PathEnd {
-  /** Undefined: never concluded, or not told. */
+  /** Of the last conclusion, also if that was in an earlier generation; undefined: never concluded, or not told. */
   readonly selected: SelectedCandidate | undefined;
   /** Of the m= and c= lines; undefined for a placeholder. */
   readonly defaultCandidate: SelectedCandidate | undefined;

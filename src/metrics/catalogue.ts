@@ -96,6 +96,11 @@ const MEDIA_BYTES = counter('causeway_b2bua_bytes_total', 'Bytes forwarded from 
 const LATCHED = counter('causeway_b2bua_latched_total', 'Remote addresses learned from packets');
 const ICE_CHECKS = counter('causeway_b2bua_ice_checks_total', 'Connectivity checks, by outcome', 'outcome');
 const MEDIA_ICMP = counter('causeway_b2bua_icmp_errors_total', 'ICMP errors met by media');
+const METRICS_FAILURES = counter(
+  'causeway_metrics_failures_total',
+  'Metrics that could not be written or sent, by what they were',
+  'what',
+);
 
 /** Every metric that counters feed, in the order of `/metrics`. */
 export const COUNTER_METRICS: readonly MetricDefinition[] = [
@@ -130,6 +135,7 @@ export const COUNTER_METRICS: readonly MetricDefinition[] = [
   ENGINE_ICMP,
   STREAMS,
   STREAMS_CLOSED,
+  METRICS_FAILURES,
 ];
 
 const CLIENT_TO_PEER = { direction: 'client_to_peer' };
@@ -187,6 +193,7 @@ const BY_PREFIX: readonly (readonly [prefix: string, metric: MetricDefinition, l
   ['allocations', ALLOCATIONS_ENDED, 'reason'],
   ['calls', CALLS_ENDED, 'reason'],
   ['streams', STREAMS_CLOSED, 'reason'],
+  ['failures', METRICS_FAILURES, 'what'],
 ];
 
 /** Where a counter goes; undefined if it goes nowhere. The label `worker`, where a metric has it, is the caller's. */

@@ -39,5 +39,5 @@ function intervalRow(node: string, interval: IceIntervalReport, complete: 'yes' 
 function csvCell(cell: CsvCell): string {
   if (typeof cell === 'number') return String(cell);
   const text = /^(?:\s*[=+\-@＝＋－＠]|[\t\r\n])/.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) || text !== text.trim() ? `"${text.replaceAll('"', '""')}"` : text;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -71,9 +71,12 @@ export function readState(text: string): ReadState {
 const time = z.iso.datetime();
 const timeMs = time.transform((text) => Date.parse(text));
 const count = z.int().nonnegative();
-const countersSchema = z
-  .partialRecord(z.enum(ICE_METRIC_NAMES), count)
-  .transform((counters): IceCounters => ({ ...noCalls(), ...counters }));
+/** A version may know other metrics: what it lacks is 0, what it has beyond ours is left out. */
+const countersSchema = z.record(z.string(), count).transform((counters): IceCounters => {
+  const known = noCalls();
+  for (const name of ICE_METRIC_NAMES) known[name] = counters[name] ?? 0;
+  return known;
+});
 const candidateType = z.enum(['host', 'srflx', 'relay']).nullable();
 
 const callSchema: z.ZodType<CallRecord> = z.object({

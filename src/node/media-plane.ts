@@ -10,7 +10,7 @@ import { availableParallelism, networkInterfaces } from 'node:os';
 import type { LinkTotals } from '../admin/call-status.ts';
 import { ZONE, ZONE_COUNTERS } from '../b2bua/counters.ts';
 import type { CallReport } from '../b2bua/inspect.ts';
-import type { B2buaSettings } from '../b2bua/settings.ts';
+import type { B2buaSettings, RelayRange } from '../b2bua/settings.ts';
 import { B2buaSharedState } from '../b2bua/shared-state.ts';
 import type { Config } from '../config/config.ts';
 import type { TlsFiles } from '../config/files.ts';
@@ -130,8 +130,14 @@ export class MediaPlane {
         bytesReceived: total(ZONE.bytesReceived),
         packetsSent: total(ZONE.packetsSent),
         bytesSent: total(ZONE.bytesSent),
+        activeLegs: total(ZONE.legs),
       };
     });
+  }
+
+  /** Tells all calls which relayed addresses other nodes give out. */
+  async setPeerRelays(ranges: readonly RelayRange[]): Promise<void> {
+    await Promise.all(this.callWorkers.map((worker) => worker.ask({ command: 'peer-relays', ranges })));
   }
 
   async calls(callsMax: number): Promise<CallReport[]> {
@@ -229,10 +235,7 @@ function b2buaPartsOf(
   turn: TurnSettings | undefined,
 ): B2buaPart[] {
   if (!config.b2bua.services) return [];
-  const relayRanges = (turn?.relayAddresses ?? []).map(({ address, external }) => ({
-    address: external ?? address,
-    ports: config.turn.mediaPorts,
-  }));
+  const relayRanges = turn ? relayRangesOf(turn) : [];
   const count = callWorkers(config, engine === 'dgram' ? 1 : datagramThreads(config));
   const settings = Array.from({ length: count }, (_, worker) =>
     resolveB2buaSettings(config, configName, networkInterfaces(), worker, relayRanges),
@@ -258,4 +261,9 @@ function threadsOf(
 
 function datagramThreads({ node }: Config): number {
   return node.workers === 'auto' ? availableParallelism() : node.workers;
+}
+
+/** What a TURN server gives out, as clients are told it. */
+export function relayRangesOf({ relayAddresses, relayPorts }: TurnSettings): RelayRange[] {
+  return relayAddresses.map(({ address, external }) => ({ address: external ?? address, ports: relayPorts }));
 }

@@ -220,6 +220,9 @@ class MediaWorker {
         return this.#turn?.removeUser(request.name) ?? 0;
       case 'ng':
         return this.#command(request.dictionary, nowMs);
+      case 'peer-relays':
+        this.#b2bua?.calls.own.setPeerRelays(request.ranges);
+        return null;
       case 'calls':
         return this.#b2bua?.report(request.callsMax, nowMs) ?? [];
       case 'call':

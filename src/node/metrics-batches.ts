@@ -18,6 +18,7 @@ export class LineBatches {
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #beganMs = Number.NEGATIVE_INFINITY;
+  #isWanted = false; // once more, when what is being written is written
 
   constructor(options: LineBatchesOptions) {
     this.#options = options;
@@ -32,6 +33,7 @@ export class LineBatches {
 
   /** Has `write` called in the same time as after {@link add}, without a line if none waits. */
   wake(): void {
+    this.#isWanted = true;
     if (this.#timer || this.#writing) return;
     const waitMs = Math.max(0, this.#beganMs + PAUSE_MS - performance.now());
     this.#timer = setTimeout(() => this.#begin(), waitMs).unref();
@@ -40,13 +42,14 @@ export class LineBatches {
   /** Resolves when every line that was added before is written or lost. */
   async flush(): Promise<void> {
     await this.#writing;
-    if (this.#timer || this.#lines.length > 0) this.#begin();
+    if (this.#isWanted) this.#begin();
     await this.#writing;
   }
 
   #begin(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#isWanted = false;
     this.#beganMs = performance.now();
     const lines = this.#lines;
     this.#lines = [];
@@ -55,7 +58,7 @@ export class LineBatches {
       .catch((error) => this.#options.failed(error, lines))
       .then(() => {
         this.#writing = undefined;
-        if (this.#lines.length > 0) this.wake();
+        if (this.#isWanted) this.wake();
       });
   }
 }

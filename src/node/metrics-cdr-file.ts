@@ -34,7 +34,7 @@ export class CdrFiles {
     });
   }
 
-  /** Records that could not be written. */
+  /** Records of writes that failed; a few of them may have got through. */
   get recordsLost(): number {
     return this.#recordsLost;
   }

@@ -147,7 +147,8 @@ export function readMetrics(directory: string, log: Logger): ReadState {
     return state;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') {
+    // Nothing to read, or no directory to read it from: that shows when something is to be written.
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') {
       const isKept = attempt(() => renameSync(name, aside));
       log.warn(
         `${name}: could not be read (${code ?? message})${isKept ? ` and was moved to ${aside}` : ''}: metrics begin anew`,

@@ -25,6 +25,11 @@ export interface MetricsStoreOptions {
   readonly nowMs?: () => number;
 }
 
+export const METRICS_STORE_COUNTER_NAMES: readonly string[] = [
+  'failuresStateWrite',
+  'failuresCallDetailRecord',
+];
+
 const HOUR_MS = 3_600_000;
 const ADVANCE_MS = 1000;
 /** How exactly the end of an interval is known that a crash cut short. */
@@ -109,7 +114,7 @@ export class MetricsStore {
   counters(): CounterBlock {
     return {
       worker: 'main',
-      names: ['failuresMetricsWrite', 'failuresCdrRecord'],
+      names: METRICS_STORE_COUNTER_NAMES,
       values: Float64Array.of(this.#journal.failures, this.#cdr.recordsLost),
     };
   }

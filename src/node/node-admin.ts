@@ -16,8 +16,9 @@ import type { Config } from '../config/config.ts';
 import { countersByReason, sumCounters } from '../metrics/counters.ts';
 import { PrometheusMetrics } from '../metrics/prometheus.ts';
 import type { AllocationReport } from '../turn/inspect.ts';
+import type { CallMetrics } from './call-metrics.ts';
 import type { CredentialStore } from './credential-store.ts';
-import type { MediaPlane } from './media-plane.ts';
+import { type MediaPlane, relayRangesOf } from './media-plane.ts';
 import type { NgRouter } from './ng-router.ts';
 import { packageVersion } from './version.ts';
 
@@ -28,6 +29,8 @@ export interface NodeAdminParts {
   readonly media: MediaPlane | undefined;
   /** Undefined: it has no B2BUA. */
   readonly router: NgRouter | undefined;
+  /** Undefined where there are no calls. */
+  readonly metrics: CallMetrics | undefined;
   readonly store: CredentialStore;
   readonly log: Logger;
 }
@@ -42,14 +45,14 @@ export class NodeAdmin implements AdminSource {
   readonly #version = packageVersion();
   readonly #startedMs = Date.now();
 
-  constructor({ config, engine, media, router, store, log }: NodeAdminParts) {
+  constructor({ config, engine, media, router, metrics, store, log }: NodeAdminParts) {
     this.#config = config;
     this.#engine = engine;
     this.#media = media;
     this.#router = router;
     this.credentials = credentialAdmin(media, store, log);
     this.#metrics = new PrometheusMetrics({
-      counters: () => media?.counters() ?? [],
+      counters: () => [...(media?.counters() ?? []), ...(metrics?.counters() ?? [])],
       links: () => this.links(),
       workers: () => media?.workers.length ?? 0,
       engine: () => engine,
@@ -106,6 +109,7 @@ export class NodeAdmin implements AdminSource {
         state: media?.turn ? 'active' : 'inactive',
         activeClients: report?.clients ?? 0,
         activeRelays: report?.allocationsTotal ?? 0,
+        relayRanges: media?.turn ? relayRangesOf(media.turn) : [],
       },
       b2bua: {
         state: media?.b2bua ? 'active' : 'inactive',

@@ -14,6 +14,7 @@ import { chooseEngine } from '../net/choose-engine.ts';
 import { monotonicMs } from '../net/clock.ts';
 import type { TurnCredential, TurnSettings } from '../turn/settings.ts';
 import { formatEndpoint, parsePrefix } from '../wire/address.ts';
+import { CallMetrics } from './call-metrics.ts';
 import { CredentialStore } from './credential-store.ts';
 import { MediaPlane } from './media-plane.ts';
 import { NgRouter } from './ng-router.ts';
@@ -35,6 +36,7 @@ export class CausewayNode {
   readonly #configName: string;
   readonly #media: MediaPlane | undefined;
   readonly #ng: NgServer | undefined;
+  readonly #metrics: CallMetrics | undefined;
   readonly #admin: AdminServer;
 
   private constructor(parts: {
@@ -43,6 +45,7 @@ export class CausewayNode {
     configName: string;
     media: MediaPlane | undefined;
     ng: NgServer | undefined;
+    metrics: CallMetrics | undefined;
     admin: AdminServer;
     generated: TurnCredential | undefined;
   }) {
@@ -52,6 +55,7 @@ export class CausewayNode {
     this.#configName = parts.configName;
     this.#media = parts.media;
     this.#ng = parts.ng;
+    this.#metrics = parts.metrics;
     this.#admin = parts.admin;
   }
 
@@ -76,6 +80,7 @@ export class CausewayNode {
     const flags = new FlagLog(log);
     let media: MediaPlane | undefined;
     let ng: NgServer | undefined;
+    let metrics: CallMetrics | undefined;
     try {
       if (config.turn.services || config.b2bua.services) {
         media = await MediaPlane.start({
@@ -85,7 +90,10 @@ export class CausewayNode {
           credentials: generated ? [generated] : store.all(),
           tls,
           reportsAllocations: log.isLevelEnabled('debug'),
-          onEvent: (event) => logEvent(log, flags, event),
+          onEvent: (event) => {
+            logEvent(log, flags, event);
+            if (event.say === 'call-ended') metrics?.ended(event.call);
+          },
           onDeath: (worker, error) => {
             log.fatal({ err: error }, `media worker ${worker} died`);
             onDeath(error);
@@ -93,15 +101,17 @@ export class CausewayNode {
         });
       }
       const router = media?.b2bua && routerOf(media);
+      if (media?.b2bua) metrics = new CallMetrics(config, media, media.b2bua, log);
       if (router) ng = await startNg(config, router, log);
-      const source = new NodeAdmin({ config, engine: engine.kind, media, router, store, log });
+      const source = new NodeAdmin({ config, engine: engine.kind, media, router, metrics, store, log });
       const admin = await startAdminServer(config.admin, source, log);
-      const node = new CausewayNode({ log, config, configName, media, ng, admin, generated });
+      const node = new CausewayNode({ log, config, configName, media, ng, metrics, admin, generated });
       node.#announce();
       return node;
     } catch (error) {
       await ng?.close();
       await media?.stop();
+      await metrics?.close();
       throw error;
     }
   }
@@ -122,6 +132,7 @@ export class CausewayNode {
   async stop(): Promise<void> {
     await this.#ng?.close();
     await this.#media?.stop();
+    await this.#metrics?.close();
     await this.#admin.close();
     this.#log.info('stopped');
   }

@@ -5,6 +5,7 @@
  */
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import type { RelayRange } from '../b2bua/settings.ts';
 import type { NodePeer } from '../config/config.ts';
 import { mergeRelayEvidence, type RelayEvidence } from '../turn/relay-evidence.ts';
 import { formatAddress, formatEndpoint, parseEndpoint } from '../wire/address.ts';
@@ -12,6 +13,8 @@ import { ANSWER_MS_MAX, PeerLink } from './peer-link.ts';
 
 /** What `POST /api/turn/relay-evidence` takes. */
 const ADDRESSES_MAX = 64;
+/** Relay addresses of one node. */
+const RANGES_MAX = 64;
 
 export interface PeerClientOptions {
   readonly peers: readonly NodePeer[];
@@ -54,6 +57,7 @@ export class PeerClient {
   readonly #links: readonly PeerLink[];
   readonly #own: PeerClientOptions['own'];
   readonly #answerMsMax: number;
+  readonly #ranges = new Map<string, readonly RelayRange[]>();
 
   constructor({ peers, own, log, nowMs, answerMsMax = ANSWER_MS_MAX }: PeerClientOptions) {
     this.#links = peers.map((peer) => new PeerLink({ peer, log, nowMs, answerMsMax }));
@@ -99,6 +103,21 @@ export class PeerClient {
     );
   }
 
+  /**
+   * Relayed addresses that the TURN servers of the peers give out, as each told last; undefined of one that never
+   * has. In the order of the configuration.
+   */
+  async relayRanges(): Promise<readonly (readonly RelayRange[] | undefined)[]> {
+    const question = { path: 'api/status', answer: statusSchema };
+    await Promise.all(
+      this.#links.map(async (link) => {
+        const status = await link.ask(question);
+        if (status) this.#ranges.set(link.name, status.turn.relayRanges);
+      }),
+    );
+    return this.#links.map(({ name }) => this.#ranges.get(name));
+  }
+
   /** A media plane that is stuck or ending is as silent as a peer. */
   async #askOwn(addresses: readonly string[]): Promise<readonly RelayEvidence[] | undefined> {
     let timer: NodeJS.Timeout | undefined;
@@ -120,6 +139,13 @@ const evidenceSchema = z.object({
       peers: z.array(z.object({ address: z.string(), toPeer: packets, fromPeer: packets })),
     }),
   ),
+});
+
+const port = z.int().min(1).max(65_535);
+const statusSchema = z.object({
+  turn: z.object({
+    relayRanges: z.array(z.object({ address: z.string(), ports: z.tuple([port, port]) })).max(RANGES_MAX),
+  }),
 });
 
 const intervalSchema: z.ZodType<PeerIceInterval> = z

@@ -40,7 +40,7 @@ export class PeerLink {
   readonly #nowMs: () => number;
   readonly #answerMsMax: number;
   #underWay = 0;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting: (() => void)[] = [];
   #loggedAtMs = Number.NEGATIVE_INFINITY;
   #unansweredSinceLogged = 0;
 
@@ -58,7 +58,7 @@ export class PeerLink {
     const outOfTime = new AbortController();
     const timer = setTimeout(() => outOfTime.abort(), this.#answerMsMax);
     try {
-      await this.#turn(outOfTime.signal);
+      await this.#turn();
       try {
         return await this.#fetch(question, outOfTime.signal);
       } finally {
@@ -97,36 +97,24 @@ export class PeerLink {
     return parsed.data;
   }
 
-  /** Waits until the peer has few enough questions; rejects if too many wait already, or time is up. */
-  async #turn(outOfTime: AbortSignal): Promise<void> {
+  /**
+   * Waits until the peer has few enough questions; rejects if too many wait already. It watches no clock:
+   * all have the same time, so those before it end before its own time is up.
+   */
+  async #turn(): Promise<void> {
     if (this.#underWay < REQUESTS_MAX) {
       this.#underWay++;
       return;
     }
-    if (this.#waiting.size >= WAITING_MAX) throw new Error(`${WAITING_MAX} questions wait already`);
-    await new Promise<void>((resolve, reject) => {
-      const begin = (): void => {
-        outOfTime.removeEventListener('abort', giveUp);
-        resolve();
-      };
-      const giveUp = (): void => {
-        this.#waiting.delete(begin);
-        reject(outOfTime.reason);
-      };
-      this.#waiting.add(begin);
-      outOfTime.addEventListener('abort', giveUp, { once: true });
-    });
+    if (this.#waiting.length >= WAITING_MAX) throw new Error(`${WAITING_MAX} questions wait already`);
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Hands the place of a question that is over to the first that waits. */
   #nextTurn(): void {
-    const [begin] = this.#waiting;
-    if (begin === undefined) {
-      this.#underWay--;
-      return;
-    }
-    this.#waiting.delete(begin);
-    begin();
+    const begin = this.#waiting.shift();
+    if (begin) begin();
+    else this.#underWay--;
   }
 
   #failed(reason: string, path: string): void {

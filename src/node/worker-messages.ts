@@ -3,7 +3,7 @@
 import type { EndedCall } from '../b2bua/ended-call.ts';
 import type { CallReport } from '../b2bua/inspect.ts';
 import type { NgDictionary } from '../b2bua/ng-request.ts';
-import type { B2buaSettings } from '../b2bua/settings.ts';
+import type { B2buaSettings, RelayRange } from '../b2bua/settings.ts';
 import type { TurnReport } from '../turn/inspect.ts';
 import type { RelayEvidence } from '../turn/relay-evidence.ts';
 import type { AllocationEnd, TurnCredential, TurnSettings } from '../turn/settings.ts';
@@ -55,6 +55,7 @@ export type WorkerCommand =
   | { readonly command: 'set-user'; readonly credential: TurnCredential }
   | { readonly command: 'remove-user'; readonly name: string }
   | { readonly command: 'ng'; readonly dictionary: NgDictionary }
+  | { readonly command: 'peer-relays'; readonly ranges: readonly RelayRange[] }
   | { readonly command: 'calls'; readonly callsMax: number }
   | { readonly command: 'call'; readonly reference: string }
   | { readonly command: 'reload-tls'; readonly tls: TlsPem }
@@ -67,6 +68,7 @@ export interface WorkerAnswers {
   'set-user': null;
   'remove-user': number;
   ng: NgDictionary;
+  'peer-relays': null;
   calls: readonly CallReport[];
   call: CallReport | null;
   'reload-tls': null;

@@ -22,7 +22,7 @@ export class Lifecycle {
   readonly #allocations: Allocations;
   readonly #relays: Relays;
   readonly #quota: Quota;
-  readonly #memory: RelayMemory;
+  readonly #relayMemory: RelayMemory;
   readonly #counters: Float64Array;
   readonly #events: TurnEvents;
 
@@ -30,14 +30,14 @@ export class Lifecycle {
     allocations: Allocations;
     relays: Relays;
     quota: Quota;
-    memory: RelayMemory;
+    relayMemory: RelayMemory;
     counters: Float64Array;
     events: TurnEvents;
   }) {
     this.#allocations = parts.allocations;
     this.#relays = parts.relays;
     this.#quota = parts.quota;
-    this.#memory = parts.memory;
+    this.#relayMemory = parts.relayMemory;
     this.#counters = parts.counters;
     this.#events = parts.events;
   }
@@ -59,7 +59,7 @@ export class Lifecycle {
   endRelays(allocation: Allocation, relays: readonly Relay[], reason: AllocationEnd): void {
     for (const relay of relays) {
       this.#relays.close(relay);
-      this.#memory.remember(allocation, relay, this.nowMs);
+      this.#relayMemory.remember(allocation, relay, this.nowMs);
     }
     this.#quota.release(allocation.user, allocation.clientHost, relays.length);
     if (relays.length < allocation.relays.length) {

@@ -100,7 +100,7 @@ export class TurnCore implements DatagramReceiver {
   readonly #events: TurnEvents;
   readonly #relays: Relays;
   readonly #lifecycle: Lifecycle;
-  readonly #memory: RelayMemory;
+  readonly #relayMemory: RelayMemory;
   readonly #requests: Requests;
   readonly #dataPath: DataPath;
   readonly #reader: StunReader;
@@ -114,8 +114,10 @@ export class TurnCore implements DatagramReceiver {
     const peerFilter = new PeerFilter(settings);
     const nat = new StaticNat(io.endpoints, settings.relayAddresses);
     const relays = new Relays(io, this, settings, crypto, shared);
-    const memory = new RelayMemory({ allocations, book: io.endpoints, nat });
-    const lifecycle = new Lifecycle({ allocations, relays, quota: shared.quota, memory, counters, events });
+    const relayMemory = new RelayMemory({ allocations, book: io.endpoints, nat });
+    const lifecycle = new Lifecycle({
+      ...{ allocations, relays, quota: shared.quota, relayMemory, counters, events },
+    });
     this.io = io;
     this.allocations = allocations;
     this.authentication = authentication;
@@ -124,7 +126,7 @@ export class TurnCore implements DatagramReceiver {
     this.#events = events;
     this.#relays = relays;
     this.#lifecycle = lifecycle;
-    this.#memory = memory;
+    this.#relayMemory = relayMemory;
     this.#requests = new Requests({
       ...{ io, settings, shared, crypto, counters, hashSeed },
       ...{ allocations, authentication, peerFilter, nat, relays, lifecycle },
@@ -184,7 +186,7 @@ export class TurnCore implements DatagramReceiver {
       this.allocations.expireFlows(allocation, nowMs);
     }
     this.#relays.expireReservations(nowMs);
-    this.#memory.sweep(nowMs);
+    this.#relayMemory.sweep(nowMs);
     this.#lifecycle.showGauges();
     if (this.#requests.unsentReplies > 0) {
       this.#events.rateLimited(this.#rateLimitedAddress, this.#requests.unsentReplies);
@@ -210,7 +212,12 @@ export class TurnCore implements DatagramReceiver {
 
   /** Those of the transport addresses that are relayed ones of this worker, or were a moment ago. */
   relayEvidence(addresses: readonly string[], nowMs: number): RelayEvidence[] {
-    return this.#memory.evidence(addresses, nowMs);
+    return this.#relayMemory.evidence(addresses, nowMs);
+  }
+
+  /** Relays that have ended and are still told of. */
+  get endedRelays(): number {
+    return this.#relayMemory.size;
   }
 
   /** Ends every allocation. */

@@ -5,10 +5,11 @@
  *
  * All of it is control plane: touched when an allocation comes or goes, never per relayed packet.
  */
+
+import { PortClaims } from '../wire/port-claims.ts';
 import { Quota } from './quota.ts';
 import { ReplyRate } from './reply-rate.ts';
 import { Reservations } from './reservations.ts';
-import { PortClaims } from '../wire/port-claims.ts';
 import type { TurnSettings } from './settings.ts';
 
 export class TurnSharedState {

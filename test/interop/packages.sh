@@ -8,10 +8,12 @@ set -euo pipefail
 # Chromium trusts the suite's own certificate authority.  nftables, conntrack and iproute2:
 # the NATs of the lab.  kamailio and baresip-core: the SIP proxy and the phones of whole calls.
 # tcpdump and wireshark-common (dumpcap): captures.  python3-pylibsrtp: libsrtp, an independent SRTP.
+# collectd-core: the receiver of metrics.
 packages=(
   coturn python3-aioice chromium libnss3-tools openssl
   nftables conntrack iproute2
   kamailio baresip-core tcpdump wireshark-common python3-pylibsrtp
+  collectd-core
 )
 
 missing=()

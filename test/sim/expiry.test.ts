@@ -92,6 +92,24 @@ describe('a permission', () => {
     expect(sim.worker.core.allocations.permissions.size).toBe(0);
   });
 
+  it('ends by its own time, whatever the times of others beside it', () => {
+    sim = new TurnSim();
+    const client = sim.client();
+    const [early, late] = [sim.peer('192.0.2.50'), sim.peer('192.0.2.51')];
+    client.allocate();
+    client.permit(early.place);
+    sim.run(200 * SECOND);
+    client.permit(late.place);
+    sim.run(150 * SECOND);
+    for (const peer of [early, late]) {
+      client.send(peer.place, 'out');
+      peer.send(client.relay, 'in');
+    }
+    sim.run(100);
+    expect([early.received.length, late.received.length]).toEqual([0, 1]);
+    expect(client.take()).toEqual([{ peer: late.place, data: 'in' }]);
+  });
+
   it('is renewed by CreatePermission and by ChannelBind, not by traffic', () => {
     sim = new TurnSim();
     const client = sim.client();

@@ -227,6 +227,7 @@ describe('a relay that has ended', () => {
     expect(ask(relay)).toEqual(evidence);
     sim.run(6000);
     expect(ask(relay)).toEqual([]);
+    expect(sim.worker.core.endedRelays).toBe(0);
   });
 
   it('is told beside what the next client of its port does', () => {

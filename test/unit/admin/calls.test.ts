@@ -16,7 +16,7 @@ function call(id: string): CallStatus {
 function link(id: number, packets: number, bytes: number): LinkTotals {
   return {
     ...{ id, name: `zone${id}`, packetsReceived: packets, bytesReceived: bytes },
-    ...{ packetsSent: 2 * packets, bytesSent: 2 * bytes },
+    ...{ packetsSent: 2 * packets, bytesSent: 2 * bytes, activeLegs: id },
   };
 }
 

@@ -20,7 +20,7 @@ export class FakeSource implements AdminSource {
     uptimeSeconds: 90_061,
     engine: 'batch',
     workers: 2,
-    turn: { state: 'active', activeClients: 3, activeRelays: 1234 },
+    turn: { state: 'active', activeClients: 3, activeRelays: 1234, relayRanges: [] },
     b2bua: { state: 'active', activeCalls: 5, crypto: 'openssl' },
   };
   totals: TrafficTotals = {
@@ -126,9 +126,7 @@ export function fakeRelay(id: number): TurnRelayStatus {
     additionalRelayAddress: null,
     expiresInSeconds: 600,
     peers: ['198.51.100.1:7000'],
-    permissions: [
-      { address: '198.51.100.1', expiresInSeconds: 300, packetsToPeer: 1, packetsFromPeer: 0 },
-    ],
+    permissions: [{ address: '198.51.100.1', expiresInSeconds: 300, packetsToPeer: 1, packetsFromPeer: 0 }],
     channels: [
       {
         number: 0x4000,

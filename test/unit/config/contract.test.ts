@@ -60,7 +60,6 @@ describe('the configuration contract', () => {
     expect(configWarnings(config)).toEqual([
       'b2bua.zones[0].icePassthrough: is checked but not used by this version',
       'b2bua.zones[1].icePassthrough: is checked but not used by this version',
-      'metrics.collectd: is checked but not used by this version',
     ]);
   });
 

@@ -57,7 +57,7 @@ const DEFAULTS = {
     limits: { calls: 2000, portsPerCall: 48 },
     zones: [],
   },
-  metrics: { intervalHours: 24, collectd: null },
+  metrics: { intervalHours: 24, cdr: { files: 10, fileBytes: 10_485_760 }, collectd: null },
   admin: { http: { address: '127.0.0.1', port: 8080 }, token: null },
 };
 
@@ -111,6 +111,7 @@ describe('a configuration that says little', () => {
       address: 'collectd.example.org',
       port: 25_826,
       intervalSeconds: 60,
+      hostname: null,
     });
     expect(config.turn.tls).toEqual({ port: 5349, certificate: 'cert.pem', key: 'key.pem' });
   });
@@ -202,7 +203,8 @@ b2bua:
     - { id: 2, name: internal, kind: neighbor,  address: 10.0.0.1,    signalling: tls, mediaEncryption: auto,  aesGcm: false, ice: false, icePassthrough: true }
 metrics:
   intervalHours: 24
-  collectd: { address: 127.0.0.1, port: 25826, intervalSeconds: 60 }
+  cdr: { files: 3, fileBytes: 1048576 }
+  collectd: { address: 127.0.0.1, port: 25826, intervalSeconds: 60, hostname: media1.example.org }
 admin:
   http: 127.0.0.1:8080
   token: null

@@ -290,6 +290,15 @@ const REFUSED: readonly (readonly [yaml: string, line: string])[] = [
     'metrics.collectd.intervalSeconds: must be a whole number from 1 to 600: got 601',
   ],
   [
+    'metrics: { collectd: { address: 10.0.0.3, hostname: "a/b" } }',
+    'metrics.collectd.hostname: must be an IP address or a host name: got "a/b"',
+  ],
+  ['metrics: { cdr: { files: -1 } }', 'metrics.cdr.files: must be a whole number from 0 to 1000: got -1'],
+  [
+    'metrics: { cdr: { fileBytes: 1000 } }',
+    'metrics.cdr.fileBytes: must be a whole number from 65536 to 1073741824: got 1000',
+  ],
+  [
     'admin: { http: "localhost:8080" }',
     'admin.http: must be ADDRESS:PORT with an IP address (IPv6 in brackets) and a port from 0 to 65535: got "localhost:8080"',
   ],
@@ -335,6 +344,7 @@ describe('a value on the edge of its rule is accepted', () => {
     'admin: { http: "[::1]:8080" }',
     'b2bua: { ng: "[::1]:2223" }',
     'metrics: { collectd: { address: "2001:db8::9", intervalSeconds: 1 } }',
+    'metrics: { cdr: { files: 0, fileBytes: 65536 } }',
   ])('%s', (yaml) => {
     expect(linesOf(yaml)).toEqual([]);
   });

@@ -284,6 +284,20 @@ const UNCLEAR_UPDATES: readonly Case[] = [
     evidence: 'verified',
   },
   {
+    name: 'an update from our relay, of which nothing came: what fits is no proof',
+    steps: [
+      ...setUp(first(ALICE), first(PUBLIC_BOB)),
+      ...update(
+        'caller',
+        first(ALICE, { remote: ['192.0.2.6:6000', '203.0.113.9:6000'] }),
+        first(PUBLIC_BOB),
+      ),
+    ],
+    sight: LEFT,
+    callType: 'host_to_relay',
+    evidence: 'contradicted',
+  },
+  {
     name: 'several remote candidates and no address in the answer: the callee is not told, and what fits decides',
     steps: [
       ...setUp(first(STUN_ALICE), first(STUN_BOB)),

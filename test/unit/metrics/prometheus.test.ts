@@ -4,7 +4,12 @@ import { COUNTER_METRICS, seriesOf } from '../../../src/metrics/catalogue.ts';
 import { type CounterBlock, countersByReason, sumCounters } from '../../../src/metrics/counters.ts';
 import { PrometheusMetrics } from '../../../src/metrics/prometheus.ts';
 import { ENGINE_COUNTER_NAMES } from '../../../src/net/engine.ts';
+import { COLLECTD_COUNTER_NAMES } from '../../../src/node/collectd-sender.ts';
+import { METRICS_STORE_COUNTER_NAMES } from '../../../src/node/metrics-store.ts';
 import { TURN_COUNTER_NAMES } from '../../../src/turn/counters.ts';
+
+const METRICS_COUNTER_NAMES = [...METRICS_STORE_COUNTER_NAMES, ...COLLECTD_COUNTER_NAMES];
+const PARTS = [TURN_COUNTER_NAMES, ENGINE_COUNTER_NAMES, B2BUA_COUNTER_NAMES, METRICS_COUNTER_NAMES];
 
 interface Sample {
   readonly name: string;
@@ -63,15 +68,12 @@ async function valuesOf(blocks: readonly CounterBlock[], name: string): Promise<
 }
 
 describe('the catalogue', () => {
-  it('has a place for every counter of the TURN core and of the engines', () => {
-    const homeless = [...TURN_COUNTER_NAMES, ...ENGINE_COUNTER_NAMES, ...B2BUA_COUNTER_NAMES].filter(
-      (name) => !seriesOf(name),
-    );
-    expect(homeless).toEqual([]);
+  it('has a place for every counter of every part', () => {
+    expect(PARTS.flat().filter((name) => !seriesOf(name))).toEqual([]);
   });
 
   it('gives no two counters of one part the same place', () => {
-    for (const names of [TURN_COUNTER_NAMES, ENGINE_COUNTER_NAMES, B2BUA_COUNTER_NAMES]) {
+    for (const names of PARTS) {
       const places = names.map((name) => JSON.stringify(seriesOf(name)));
       expect(new Set(places).size).toBe(names.length);
     }
@@ -96,6 +98,7 @@ describe('the catalogue', () => {
     ['allocations', 'causeway_turn_allocations', {}],
     ['allocationsCreated', 'causeway_turn_allocations_created_total', {}],
     ['allocationsExpired', 'causeway_turn_allocations_ended_total', { reason: 'expired' }],
+    ['failuresCollectdSend', 'causeway_metrics_failures_total', { what: 'collectd_send' }],
     ['streamsTimedOut', 'causeway_streams_closed_total', { reason: 'timed_out' }],
   ])('puts %s into %s', (counter, name, labels) => {
     const series = seriesOf(counter);
@@ -112,7 +115,7 @@ describe('the catalogue', () => {
 
 describe('/metrics', () => {
   it('is well-formed and has every metric of the catalogue', async () => {
-    const names = [...TURN_COUNTER_NAMES, ...ENGINE_COUNTER_NAMES, ...B2BUA_COUNTER_NAMES];
+    const names = PARTS.flat();
     const { types, samples } = parseMetrics(
       await metrics([block('0', Object.fromEntries(names.map((name) => [name, 1])))]).text(),
     );

@@ -72,6 +72,20 @@ describe('flow rows', () => {
     expect(rows.owner.length).toBe(256);
   });
 
+  it('keep what every column holds when they grow', () => {
+    const rows = new FlowRows();
+    const columns = () => [
+      ...[rows.owner, rows.next, rows.peer, rows.expiresAtMs, rows.verdict, rows.detail, rows.permission],
+      ...[rows.packetsToPeer, rows.packetsFromPeer],
+    ];
+    const row = rows.acquire();
+    for (const [i, column] of columns().entries()) column[row] = 100 + i;
+    while (rows.owner.length === 256) rows.acquire();
+    expect(columns().map((column) => [column.length, column[row]])).toEqual(
+      columns().map((_, i) => [512, 100 + i]),
+    );
+  });
+
   it('begin without packets, whatever their last owner had relayed', () => {
     const rows = new FlowRows();
     const row = rows.acquire();
