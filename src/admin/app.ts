@@ -7,12 +7,12 @@ import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from 'pino';
 import { credentialSchema } from '../config/schema.ts';
 import { addCallRoutes } from './call-routes.ts';
-import type { LinkStatus } from './call-status.ts';
 import { refuseCrossSite, refuseForeignHosts, requireToken } from './guard.ts';
+import { addIceRoutes } from './ice-routes.ts';
 import { addNgRoute } from './ng-route.ts';
-import { overviewPage } from './overview-page.ts';
+import { addPageRoutes, type PageRoutesOptions } from './page-routes.ts';
 import { addRelayEvidenceRoute } from './relay-evidence-route.ts';
-import type { AdminSource, TrafficRates } from './source.ts';
+import type { AdminSource } from './source.ts';
 
 /** Relays that `/api/turn` lists unless `?limit=` says otherwise, and at most. */
 export const RELAYS_LISTED_DEFAULT = 1000;
@@ -20,17 +20,12 @@ export const RELAYS_LISTED_MAX = 100_000;
 /** A credential is a few hundred bytes. */
 export const REQUEST_BODY_BYTES_MAX = 8192;
 
-export interface AdminAppOptions {
-  readonly source: AdminSource;
+export interface AdminAppOptions extends PageRoutesOptions {
   /** null: none asked for. */
   readonly token: string | null;
   /** Whether the server listens on a loopback address only. */
   readonly onLoopback: boolean;
   readonly log: Logger;
-  /** Current traffic of the node. */
-  rates(): TrafficRates;
-  /** The zones' links with their present traffic. */
-  links(): readonly LinkStatus[];
 }
 
 export function createAdminApp(options: AdminAppOptions): Hono {
@@ -52,10 +47,7 @@ export function createAdminApp(options: AdminAppOptions): Hono {
     }),
   );
 
-  app.get('/', async (c) => {
-    const refreshing = c.req.query('refresh') === 'on';
-    return c.html(await overviewPage(await source.status(), options.rates(), refreshing));
-  });
+  addPageRoutes(app, options);
   app.get('/metrics', async (c) => {
     c.header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
     return c.body(await source.metricsText());
@@ -64,6 +56,7 @@ export function createAdminApp(options: AdminAppOptions): Hono {
   app.get('/api/turn', (c) => turnStatus(c, source));
   addRelayEvidenceRoute(app, source);
   addCallRoutes(app, source, options.links);
+  addIceRoutes(app, source);
   addCredentialRoutes(app, options);
 
   app.notFound((c) => c.json({ error: 'not found' }, 404));
@@ -117,14 +110,12 @@ function addCredentialRoutes(app: Hono, { source: { credentials } }: AdminAppOpt
   });
 }
 
-/** Pages are plain HTML with one style of their own: nothing is loaded, run, framed or kept. */
+/** What holds for every answer; pages have a policy of their own, which lets their style and script through. */
 async function securityHeaders(c: Context, next: () => Promise<void>): Promise<void> {
   await next();
   c.header('X-Content-Type-Options', 'nosniff');
   c.header('Referrer-Policy', 'no-referrer');
   c.header('Cache-Control', 'no-store');
-  c.header(
-    'Content-Security-Policy',
-    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-  );
+  if (c.res.headers.has('Content-Security-Policy')) return;
+  c.header('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; base-uri 'none'");
 }

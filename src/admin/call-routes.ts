@@ -1,4 +1,4 @@
-/** `GET /api/calls`, `/api/calls/ID` and `/api/links`. */
+/** `GET /api/calls`, `/api/calls/history`, `/api/calls/ID` and `/api/links`. */
 import type { Context, Hono } from 'hono';
 import type { LinkStatus } from './call-status.ts';
 import type { AdminSource } from './source.ts';
@@ -16,6 +16,8 @@ export function addCallRoutes(app: Hono, source: AdminSource, links: () => reado
     const { calls, callsTotal } = await source.calls(limit);
     return c.json({ callsTotal, calls: calls.slice(0, limit) });
   });
+  // Before the calls by their ids, none of which is `history`.
+  app.get('/api/calls/history', (c) => c.json({ calls: source.callHistory() }));
   app.get('/api/calls/:id', async (c) => {
     const call = await source.call(c.req.param('id'));
     return call ? c.json(call) : c.json({ error: 'no such call' }, 404);

@@ -2,6 +2,7 @@
  * The shapes of `GET /api/calls`, `/api/calls/ID` and `/api/links`. Times are ISO 8601; transport addresses text
  * with ports; counters are of what came in, since the call began.
  */
+import type { CallType } from '../metrics/call-record.ts';
 
 export interface CallsStatus {
   /** How many there are. */
@@ -21,6 +22,8 @@ export interface CallStatus {
   readonly answered: boolean;
   /** Its packets pass untouched (zones with `media: relay`). */
   readonly relayed: boolean;
+  /** What has been signalled so far; null: it does not tell. Evidence is weighed when the call has ended. */
+  readonly icePassthroughCallType: CallType | null;
   readonly legs: readonly CallLegStatus[];
 }
 

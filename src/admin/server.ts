@@ -7,6 +7,9 @@ import type { AdminConfig } from '../config/config.ts';
 import { isLoopback } from '../config/rules.ts';
 import { formatEndpoint } from '../wire/address.ts';
 import { createAdminApp } from './app.ts';
+import type { LinkStatus } from './call-status.ts';
+import { LiveUpdates } from './live-updates.ts';
+import { RateHistory } from './rate-history.ts';
 import type { AdminSource } from './source.ts';
 import { LinkMeter, TrafficMeter } from './traffic-meter.ts';
 
@@ -35,9 +38,19 @@ export async function startAdminServer(
 ): Promise<AdminServer> {
   const meter = new TrafficMeter();
   const linkMeter = new LinkMeter();
+  const trafficHistory = new RateHistory();
+  const linkHistory = new RateHistory();
+  const live = new LiveUpdates(log);
+  const links = (): LinkStatus[] => linkMeter.status(source.links());
   const sample = (): void => {
     meter.sample(performance.now(), source.traffic());
     linkMeter.sample(performance.now(), source.links());
+    const { bitsPerSecondClientToPeer, bitsPerSecondPeerToClient } = meter.rates();
+    trafficHistory.add(Date.now(), [bitsPerSecondClientToPeer, bitsPerSecondPeerToClient]);
+    linkHistory.add(
+      Date.now(),
+      links().flatMap((link) => [link.bitsPerSecondReceived, link.bitsPerSecondSent]),
+    );
   };
   const { address } = config.http;
   const app = createAdminApp({
@@ -45,8 +58,11 @@ export async function startAdminServer(
     token: config.token,
     onLoopback: isLoopback(address),
     log,
+    live,
     rates: () => meter.rates(),
-    links: () => linkMeter.status(source.links()),
+    links,
+    trafficHistory: () => trafficHistory.points,
+    linkHistory: () => linkHistory.points,
   });
   const server = createAdaptorServer({
     fetch: app.fetch,
@@ -66,6 +82,7 @@ export async function startAdminServer(
     port: (server.address() as AddressInfo).port,
     close: () => {
       clearInterval(timer);
+      live.close();
       return new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();

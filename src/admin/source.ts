@@ -5,6 +5,8 @@
  * Transport addresses are text: `192.0.2.1:3478`, `[2001:db8::1]:3478`. Times are ISO 8601, durations
  * seconds, counters totals since the node started unless a field says otherwise.
  */
+import type { CallRecord } from '../metrics/call-record.ts';
+import type { IceMetricsReport } from '../metrics/ice-metrics.ts';
 import type { BencodeDictionary } from '../wire/bencode.ts';
 import type { CallStatus, CallsStatus, LinkTotals } from './call-status.ts';
 
@@ -22,6 +24,14 @@ export interface AdminSource {
   /** @param callsMax how many calls are wanted at most, 0 or more; the total counts all. */
   calls(callsMax: number): Promise<CallsStatus>;
   call(id: string): Promise<CallStatus | undefined>;
+  /** Calls that ended, newest first, as many as are kept. */
+  callHistory(): readonly CallRecord[];
+  /** One of them. */
+  callRecord(uuid: string): CallRecord | undefined;
+  /** Of this node. Other nodes ask for it, so it never asks other nodes. */
+  iceMetrics(): IceMetricsReport;
+  /** Of this node, then of its peers in the order of the configuration, asked in bounded time. Never rejects. */
+  iceMetricsOfNodes(): Promise<readonly NodeIceMetrics[]>;
   /** Cheap and synchronous, as {@link traffic}. */
   links(): readonly LinkTotals[];
   /** The page of `/metrics`, in the text format of Prometheus. */
@@ -38,6 +48,14 @@ export interface CredentialAdmin {
   add(name: string, password: string): Promise<void>;
   /** Removes a user and ends its allocations; tells how many. */
   remove(name: string): Promise<number>;
+}
+
+/** A column of the ICE passthrough metrics. */
+export interface NodeIceMetrics {
+  /** As the configuration names it. */
+  readonly node: string;
+  /** Null: the node did not answer, or not sensibly. */
+  readonly metrics: IceMetricsReport | null;
 }
 
 /** A relayed transport address with what its peers were sent and heard. */

@@ -57,6 +57,7 @@ export class Agreement {
     line.protocol = remote.protocol;
     line.isMuxed = terms.isMuxed;
     line.mode = terms.mode;
+    if (terms.mode === 'terminated') line.departure = undefined;
     line.remote = remote;
     line.ice?.setRemoteUfrag(remote.ice?.ufrag);
     this.#setKeys(line, terms.crypto);
@@ -160,6 +161,7 @@ export class Agreement {
       component.isSettled = component.remote >= 0;
       return;
     }
+    if (line.ice !== iceBefore) component.isNominated = false;
     if (line.ice && component.isChecked) {
       // Where its checks came from is where the side is, whatever its SDP says of other candidates; after a restart
       // the first of its new ones tells anew.

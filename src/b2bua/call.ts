@@ -9,6 +9,7 @@ import type { SdpDocument } from '../wire/sdp.ts';
 import type { Component } from './component.ts';
 import type { LineMode } from './line-plan.ts';
 import type { NgRequest } from './ng-request.ts';
+import type { Departure } from './passthrough.ts';
 import type { RemoteLine } from './remote-line.ts';
 import type { ZoneAddress } from './settings.ts';
 import type { SrtpReceiver } from './srtp/srtp-receiver.ts';
@@ -43,6 +44,7 @@ export interface OfferedLine {
   readonly mode: LineMode;
   /** We offered to be its ICE peer, or to stand in for the offerer. */
   readonly ice: IceLiteAgent | undefined;
+  readonly departure: Departure | undefined;
 }
 
 export class Line {
@@ -63,6 +65,8 @@ export class Line {
   readonly #receivers: { readonly keys: string; readonly receiver: SrtpReceiver }[] = [];
   ice: IceLiteAgent | undefined;
   mode: LineMode = 'terminated';
+  /** Undefined: media may go through us. */
+  departure: Departure | undefined;
   /** The side answered an offer that passed through without ICE: the next one it gets is an ordinary one. */
   isWithoutIce = false;
   /** Names of the suites in use, for status pages. */

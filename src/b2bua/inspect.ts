@@ -1,4 +1,5 @@
 /** What a core tells about its calls: plain data for status pages and history, and dictionaries for `ng`. Control plane. */
+import type { CallType } from '../ice/path.ts';
 import type { EndpointBook } from '../wire/endpoint.ts';
 import type { Call, Leg, Line } from './call.ts';
 import { CARRIES_RTCP, type Component } from './component.ts';
@@ -16,6 +17,8 @@ export interface CallReport {
   readonly isAnswered: boolean;
   /** Its packets pass untouched. */
   readonly isRelayed: boolean;
+  /** What both sides have signalled of the path so far; null: nothing that would tell. */
+  readonly signalledCallType: CallType | null;
   readonly legs: readonly LegReport[];
 }
 
@@ -75,7 +78,8 @@ export interface Observer {
 export function reportCall(call: Call, observer: Observer): CallReport {
   const { id, callId, createdUnixMs, lastSignalUnixMs, isAnswered, isRelayed } = call;
   const legs = call.legs.map((leg) => reportLeg(leg, observer));
-  return { id, callId, createdUnixMs, lastSignalUnixMs, isAnswered, isRelayed, legs };
+  const signalledCallType = call.path.conclusion().callType ?? null;
+  return { id, callId, createdUnixMs, lastSignalUnixMs, isAnswered, isRelayed, signalledCallType, legs };
 }
 
 function reportLeg(leg: Leg, observer: Observer): LegReport {

@@ -8,7 +8,7 @@
 import { hostCandidateLine } from '../ice/candidates.ts';
 import { IceLiteAgent, iceCredentials } from '../ice/lite-agent.ts';
 import type { EndpointBook } from '../wire/endpoint.ts';
-import type { SdpDocument } from '../wire/sdp.ts';
+import type { SdpDocument, SdpMedia } from '../wire/sdp.ts';
 import type { Agreement } from './agreement.ts';
 import type { Call, Leg, Line, OfferedLine, OwnKey, PendingOffer } from './call.ts';
 import { CARRIES_OPAQUE, type Component } from './component.ts';
@@ -25,7 +25,7 @@ import {
 } from './line-plan.ts';
 import type { MediaPorts } from './media-ports.ts';
 import type { NgRequest } from './ng-request.ts';
-import { lentCandidates, standIn, translateRemoteCandidates } from './passthrough.ts';
+import { departureOf, isDirect, lentCandidates, standIn, translateRemoteCandidates } from './passthrough.ts';
 import { isDtls, type RemoteLine, readRemoteLine } from './remote-line.ts';
 import { formatCrypto } from './sdes.ts';
 import {
@@ -206,8 +206,8 @@ export class OfferAnswer {
       return plan;
     }
     if (plan.kind === 'untouched') {
-      const values = document.media[index]?.attributes('remote-candidates') ?? [];
-      return this.#offerUntouched(offerer, answerer, index, plan.mode, offered, values);
+      const section = document.media[index] as SdpMedia;
+      return this.#offerUntouched(offerer, answerer, index, plan.mode, offered, section);
     }
     const transport = plan.kind === 'rtp' ? plan.transport : undefined;
     const hasRtcpMux = plan.kind === 'rtp' && plan.hasRtcpMux;
@@ -216,7 +216,8 @@ export class OfferAnswer {
     const keys = (transport?.suites ?? []).map((suite) => this.#keyFor(line, suite));
     const cryptos = inUseFirst(keys, line.sentSuite);
     const mustEncrypt = transport?.mustEncrypt ?? false;
-    line.offered = { kind: plan.kind, cryptos, mustEncrypt, hasRtcpMux, mode: 'terminated', ice };
+    const offer = { kind: plan.kind, cryptos, mustEncrypt, hasRtcpMux, ice };
+    line.offered = { ...offer, mode: 'terminated', departure: undefined };
     // Checks may overtake the answer; a line that is in use waits for it.
     if (line.remote === undefined) for (const component of line.components) component.ice = ice;
     return writtenLine(line, false, offered.isNullAddress, {
@@ -235,22 +236,25 @@ export class OfferAnswer {
     index: number,
     mode: 'relayed' | 'passthrough',
     offered: RemoteLine,
-    remoteCandidates: readonly string[],
+    section: SdpMedia,
   ): WrittenLine {
     const line = answerer.line(index);
     const near = offerer.line(index);
     const ice = mode === 'passthrough' && offered.ice ? standIn(line.ice, offered.ice) : undefined;
     const kind = offered.kind === 'opaque' ? 'opaque' : 'rtp';
-    line.offered = { kind, cryptos: [], mustEncrypt: false, hasRtcpMux: offered.hasRtcpMux, mode, ice };
+    const { address } = connectionOf(offerer);
+    const departure = offered.ice && departureOf(section, offered.ice, address, near);
+    const keys = { cryptos: [], mustEncrypt: false };
+    line.offered = { kind, ...keys, hasRtcpMux: offered.hasRtcpMux, mode, ice, departure };
     if (line.remote === undefined) {
       for (const component of line.components) {
         component.ice = ice;
         component.carries = CARRIES_OPAQUE;
       }
     }
-    const written = untouchedLine(answerer, line, offered.ice !== undefined, offered.isNullAddress);
+    const written = untouchedLine(answerer, line, offered, isDirect(departure, section));
+    const remoteCandidates = section.attributes('remote-candidates');
     if (written.kind === 'disabled' || remoteCandidates.length === 0) return written;
-    const { address } = connectionOf(offerer);
     const translated = remoteCandidates
       .map((value) => translateRemoteCandidates(value, address, near, line, this.#endpoints))
       .filter((value) => value !== '');
@@ -258,7 +262,7 @@ export class OfferAnswer {
   }
 
   #answerLine(exchange: Exchange, index: number, pending: PendingOffer, answered: RemoteLine): WrittenLine {
-    const { offerer, answerer, request, nowMs } = exchange;
+    const { offerer, answerer, document, request, nowMs } = exchange;
     const near = offerer.line(index);
     const far = answerer.line(index);
     const offer = pending.lines[index] as RemoteLine;
@@ -275,10 +279,12 @@ export class OfferAnswer {
       }
       near.ice = isPassing && offered.ice && answered.ice ? standIn(near.ice, answered.ice) : undefined;
       far.ice = isPassing ? offered.ice : undefined;
+      near.departure = far.departure = offered.departure;
       const terms = { carries, crypto: undefined, isMuxed: false, mode: offered.mode, nowMs };
       this.#agreement.agree(near, offer, { ...terms, request: pending.request });
       this.#agreement.agree(far, answered, { ...terms, request });
-      return untouchedLine(offerer, near, answered.ice !== undefined, answered.isNullAddress);
+      const section = document.media[index] as SdpMedia;
+      return untouchedLine(offerer, near, answered, isDirect(offered.departure, section));
     }
     const isRtp = offered.kind === 'rtp';
     const farMux = isRtp && offered.hasRtcpMux && answered.hasRtcpMux;
@@ -441,21 +447,25 @@ function writtenLine(
   const [rtp, rtcp] = line.components;
   if (!rtp) return { kind: 'disabled', form: undefined };
   const rtcpPort = isMuxed ? rtp.localPort : (rtcp ?? rtp).localPort;
-  const untouched = { lent: [], remoteCandidates: undefined };
+  const untouched = { isDirect: false, lent: [], remoteCandidates: undefined };
   return { kind: 'kept', port: rtp.localPort, rtcpPort, isNullAddress, terminated, ...untouched };
 }
 
-/** @param leg whose ports the receiver of the SDP is told */
+/**
+ * @param leg whose ports the receiver of the SDP is told
+ * @param said of the line by the other side; who multiplexes RTCP and has no candidate for it is lent none either
+ */
 function untouchedLine(
   leg: Leg,
   line: Line,
-  hasIce: boolean,
-  isNullAddress: boolean,
+  { ice, hasRtcpMux, isNullAddress }: RemoteLine,
+  hasLeft: boolean,
 ): DisabledLine | KeptLine {
-  const ports = line.components.map(({ localPort }) => localPort);
-  const lent = hasIce ? lentCandidates(connectionOf(leg).address, ports) : [];
+  const components = hasRtcpMux && !ice?.hasRtcpCandidates ? line.components.slice(0, 1) : line.components;
+  const ports = components.map(({ localPort }) => localPort);
+  const lent = ice && !hasLeft ? lentCandidates(connectionOf(leg).address, ports) : [];
   const written = writtenLine(line, false, isNullAddress, undefined);
-  return written.kind === 'kept' ? { ...written, lent } : written;
+  return written.kind === 'kept' ? { ...written, isDirect: hasLeft, lent } : written;
 }
 
 function modeOfPlan(plan: LinePlan): LineMode {

@@ -6,12 +6,13 @@
 import { IceLiteAgent } from '../ice/lite-agent.ts';
 import { parseAddress } from '../wire/address.ts';
 import type { EndpointBook } from '../wire/endpoint.ts';
-import { formatRemoteCandidates, parseRemoteCandidates } from '../wire/sdp-candidate.ts';
+import type { SdpMedia } from '../wire/sdp.ts';
+import { formatRemoteCandidates, parseCandidate, parseRemoteCandidates } from '../wire/sdp-candidate.ts';
 import type { Line } from './call.ts';
 import type { RemoteIce } from './remote-line.ts';
 
-/** Below every candidate that follows RFC 8445 §5.1.2.1: even a relayed one has its local preference in it. */
-const LENT_PRIORITY = 256;
+/** Priorities are 2 and 1, below every candidate that follows RFC 8445 §5.1.2.1 with at most 253 components. */
+const LENT_PRIORITY = 3;
 const LENT_FOUNDATION = 'causeway';
 
 /** The candidates that we lend to a side, towards the other: `port` of each component on `address`. */
@@ -30,6 +31,57 @@ export function standIn(before: IceLiteAgent | undefined, credentials: RemoteIce
   const isSame =
     before?.part === 'stand-in' && before.local.ufrag === ufrag && before.local.password === password;
   return isSame ? before : new IceLiteAgent({ ufrag, password }, 'stand-in');
+}
+
+/**
+ * An offer told that ICE has found a path that leaves us. Then m= and c= lines name the ends of that path (RFC 8839
+ * §4.4.1.2.2), and phones send to where these lines say: they go on as they are.
+ * - `named`: the offer names the other end
+ * - `likely`: it names all candidates that it knows of, as some phones do. Such phones send to where m= and c= say
+ *   whatever was selected, which must then be where all may send to.
+ */
+export type Departure = 'named' | 'likely';
+
+/**
+ * What an offer tells of the path, or the one of before, until a restart: a hold may tell nothing new.
+ *
+ * @param section the line of the offer
+ * @param nearAddress ours, as the side that sends the offer knows it; `near`: the line of that side
+ */
+export function departureOf(
+  section: SdpMedia,
+  ice: RemoteIce,
+  nearAddress: string,
+  near: Line,
+): Departure | undefined {
+  const before = near.remote?.ice;
+  if (before?.ufrag !== ice.ufrag || before.password !== ice.password) return undefined;
+  const values = section.attributes('remote-candidates');
+  const named = values.flatMap((value) => parseRemoteCandidates(value) ?? []);
+  if (named.length === 0) return near.departure;
+  const isLent = near.components.some((component, i) => {
+    const candidates = named.filter(({ componentId }) => componentId === i + 1);
+    const lent = candidates.filter(
+      ({ address, port }) => address === nearAddress && port === component.localPort,
+    );
+    // Of several it is the checks that tell, where we see them.
+    const isSelected = near.ice === undefined || component.isNominated;
+    return lent.length > 0 && (isSelected || lent.length === candidates.length);
+  });
+  if (isLent) return undefined;
+  return named.filter(({ componentId }) => componentId === 1).length === 1 ? 'named' : 'likely';
+}
+
+/** Whether the addresses of a line go on as they are. */
+export function isDirect(departure: Departure | undefined, section: SdpMedia): boolean {
+  if (departure !== 'likely') return departure === 'named';
+  const address = section.connection()?.address;
+  const candidates = section.attributes('candidate').flatMap((value) => parseCandidate(value) ?? []);
+  // A peer-reflexive address is open to one peer alone.
+  return candidates.some(
+    (candidate) =>
+      candidate.address === address && candidate.port === section.port && candidate.type !== 'prflx',
+  );
 }
 
 /**

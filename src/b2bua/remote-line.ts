@@ -1,6 +1,7 @@
 /** What one side says of one media line, read from its SDP: where it listens, how it encrypts, whether it does ICE. */
 import { parseAddress } from '../wire/address.ts';
 import type { MediaDirection, SdpMedia } from '../wire/sdp.ts';
+import { parseCandidate } from '../wire/sdp-candidate.ts';
 import { clockRates, silenceBytes } from '../wire/sdp-codecs.ts';
 import type { ConnectionData } from '../wire/sdp-fields.ts';
 import { parseCrypto, type SdesCrypto } from './sdes.ts';
@@ -21,6 +22,8 @@ const RTP_PROTOCOLS = ['RTP/AVP', 'RTP/AVPF', 'RTP/SAVP', 'RTP/SAVPF'];
 const DTLS_RTP_PROTOCOLS = ['UDP/TLS/RTP/SAVP', 'UDP/TLS/RTP/SAVPF'];
 /** First words of transports that run over UDP and are forwarded without a look inside. */
 const OPAQUE_PROTOCOL = /^(UDP|UDP\/.+|udptl|UDPTL|DTLS\/SCTP)$/;
+
+const RTCP_COMPONENT = 2;
 
 export interface RemoteLine {
   readonly kind: LineKind;
@@ -51,6 +54,8 @@ export interface RemoteIce {
   readonly password: string;
   /** There are candidates, or they will follow (trickle ICE, RFC 8838). */
   readonly hasCandidates: boolean;
+  /** Some are for RTCP on a port of its own. */
+  readonly hasRtcpCandidates: boolean;
 }
 
 export interface TransportAddress {
@@ -89,7 +94,9 @@ export function readRemoteLine(line: SdpMedia, view: AddressView): RemoteLine {
       .slice(0, CRYPTOS_MAX)
       .map(parseCrypto)
       .filter((crypto) => typeof crypto !== 'string'),
-    ice: hasIce ? { ufrag, password, hasCandidates: hasCandidates(line) } : undefined,
+    ice: hasIce
+      ? { ufrag, password, hasCandidates: hasCandidates(line), hasRtcpCandidates: hasRtcpCandidates(line) }
+      : undefined,
     direction: line.direction(),
     isNullAddress,
     clockRates: clockRates(line),
@@ -105,6 +112,10 @@ export function isDtls(protocol: string): boolean {
 function hasCandidates(line: SdpMedia): boolean {
   const options = line.inherited('ice-options')?.split(' ') ?? [];
   return line.hasAttribute('candidate') || options.includes('trickle');
+}
+
+function hasRtcpCandidates(line: SdpMedia): boolean {
+  return line.attributes('candidate').some((value) => parseCandidate(value)?.componentId === RTCP_COMPONENT);
 }
 
 /** Whether the transport is SRTP's: RTP/SAVP, RTP/SAVPF, or over DTLS. */

@@ -33,6 +33,8 @@ export interface KeptLine {
   readonly port: number;
   readonly rtcpPort: number;
   readonly isNullAddress: boolean;
+  /** Its addresses and ports stay as they came. */
+  readonly isDirect: boolean;
   /** Undefined: keys, transport and ICE are not ours to touch. */
   readonly terminated: TerminatedLine | undefined;
   /** Candidates of ours to add to the line's own. */
@@ -77,6 +79,7 @@ export function rewriteSdp(
     if (terminated.some(({ ice }) => ice !== undefined)) session.appendAttribute('ice-lite');
   }
   if (!isTerminated && terminated.length > 0) separateIce(document, lines);
+  for (const [i, section] of media.entries()) if (isDirect(lines[i])) ownConnection(section);
   if (session.value('c') !== undefined) {
     const users = media.flatMap((section, i) => (section.value('c') === undefined ? [lines[i]] : []));
     const areNull = users.some((line) => line !== undefined && isNull(line, replace));
@@ -128,6 +131,20 @@ function rewriteLine(
   connection: ConnectionData,
   replace: ReadonlySet<ReplaceFlag>,
 ): void {
+  if (!line.isDirect) rewriteAddresses(section, line, connection, replace);
+  if (line.terminated) return rewriteTerminated(section, line.terminated);
+  if (line.lent.length > 0) {
+    section.replaceAttributes('candidate', [...section.attributes('candidate'), ...line.lent]);
+  }
+  if (line.remoteCandidates) section.replaceAttributes('remote-candidates', line.remoteCandidates);
+}
+
+function rewriteAddresses(
+  section: SdpMedia,
+  line: KeptLine,
+  connection: ConnectionData,
+  replace: ReadonlySet<ReplaceFlag>,
+): void {
   if (section.value('c') !== undefined) {
     section.setConnection(isNull(line, replace) ? nullOf(connection) : connection);
   }
@@ -136,11 +153,6 @@ function rewriteLine(
     const address = section.rtcp()?.connection ? ` IN ${connection.family} ${connection.address}` : '';
     section.replaceAttributes('rtcp', [`${line.rtcpPort}${address}`]);
   }
-  if (line.terminated) return rewriteTerminated(section, line.terminated);
-  if (line.lent.length > 0) {
-    section.replaceAttributes('candidate', [...section.attributes('candidate'), ...line.lent]);
-  }
-  if (line.remoteCandidates) section.replaceAttributes('remote-candidates', line.remoteCandidates);
 }
 
 function rewriteTerminated(section: SdpMedia, line: TerminatedLine): void {
@@ -183,6 +195,16 @@ function rewriteOrigin(
   if (replace.has('session-name') && document.session.value('s') !== undefined) {
     document.session.setValue('s', '-');
   }
+}
+
+function isDirect(line: WrittenLine | undefined): boolean {
+  return line?.kind === 'kept' && line.isDirect;
+}
+
+/** Says in the line itself what it inherits: the session's c= becomes ours. */
+function ownConnection(section: SdpMedia): void {
+  const connection = section.connection();
+  if (connection && section.value('c') === undefined) section.setConnection(connection);
 }
 
 /** A null address is an old way of putting on hold; it stays one unless the proxy wants it replaced. */

@@ -37,7 +37,8 @@ export function observedPairs(
 
 function typeOfPeer(line: PathLine, side: Side, peer: string, own: OwnAddresses): CandidateType {
   const { candidates } = line.ends[side];
-  const listed = candidates.find(({ address }) => address === peer);
+  // Of a peer without a channel only the IP address is known.
+  const listed = candidates.find(({ address }) => address === peer || partsOf(address).address === peer);
   const hosts = candidates.filter(({ type }) => type === 'host').map(({ address }) => address);
   return listed?.type ?? reflexiveType(peer, hosts, own);
 }

@@ -4,7 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { EndedCall } from '../b2bua/ended-call.ts';
-import type { OwnAddresses, PathObservation, RelayFlow } from '../ice/path.ts';
+import type { KnownAddresses } from '../b2bua/own-addresses.ts';
+import type { PathObservation, RelayFlow } from '../ice/path.ts';
 import { judgePath } from '../ice/path-evidence.ts';
 import type { CallRecord } from '../metrics/call-record.ts';
 import type { RelayAnswer } from './peer-client.ts';
@@ -18,7 +19,7 @@ const MEDIA_PACKETS_MIN = 20;
 export interface CallRecorderOptions {
   /** What TURN servers know of relayed addresses (`ip:port`); undefined of one: somebody did not answer. */
   relayEvidence(addresses: readonly string[]): Promise<ReadonlyMap<string, RelayAnswer>>;
-  readonly own: OwnAddresses;
+  readonly own: KnownAddresses;
   /** Whether there are nodes of ours whose relayed addresses are not known: any relay may then be one of theirs. */
   hasStrangers(): boolean;
   record(call: CallRecord): void;
@@ -44,8 +45,10 @@ export class CallRecorder {
 
   async #record(call: EndedCall): Promise<void> {
     const { ownRelays } = call.conclusion;
+    const { own } = this.#options;
+    const isB2buaHost = (address: string): boolean => own.isB2buaHost(address);
     const answers = ownRelays.length > 0 ? await this.#options.relayEvidence(ownRelays) : new Map();
-    this.#options.record(this.#recordOf(call, relayFlows(answers)));
+    this.#options.record(this.#recordOf(call, relayFlows(answers, isB2buaHost)));
   }
 
   #recordOf(call: EndedCall, relays: PathObservation['relays']): CallRecord {
@@ -76,14 +79,24 @@ export class CallRecorder {
   }
 }
 
-/** What carried media both ways; undefined where somebody who may know did not answer. */
-export function relayFlows(answers: ReadonlyMap<string, RelayAnswer>): RelayFlow[] | undefined {
+/**
+ * What carried media both ways; undefined where somebody who may know did not answer, or cannot tell: of what went
+ * by a permission alone only the IP address of the peer is known, and at one of ours both the B2BUA and relays live.
+ */
+export function relayFlows(
+  answers: ReadonlyMap<string, RelayAnswer>,
+  isB2buaHost: (address: string) => boolean,
+): RelayFlow[] | undefined {
   const flows: RelayFlow[] = [];
+  let isUnclear = false;
   for (const [relay, evidence] of answers) {
     if (evidence === undefined) return undefined;
-    for (const { address, toPeer, fromPeer } of evidence?.peers ?? []) {
-      if (toPeer >= MEDIA_PACKETS_MIN && fromPeer >= MEDIA_PACKETS_MIN) flows.push({ relay, peer: address });
-    }
+    const peers = (evidence?.peers ?? []).filter(
+      ({ toPeer, fromPeer }) => toPeer >= MEDIA_PACKETS_MIN && fromPeer >= MEDIA_PACKETS_MIN,
+    );
+    const telling = peers.filter(({ address }) => !isB2buaHost(address));
+    isUnclear ||= peers.length > 0 && telling.length === 0;
+    flows.push(...telling.map(({ address }) => ({ relay, peer: address })));
   }
-  return flows;
+  return isUnclear ? undefined : flows;
 }

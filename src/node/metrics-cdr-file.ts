@@ -105,7 +105,7 @@ export class CdrFiles {
     await this.#closeFile();
     for (const name of await readdir(directory)) {
       const number = Number(/^cdr\.(\d+)\.jsonl$/.exec(name)?.[1] ?? -1);
-      if (number >= files - 1) await rm(join(directory, name));
+      if (number >= files) await rm(join(directory, name));
     }
     for (let number = files - 1; number >= 1; number--) {
       const from = number === 1 ? FILE_NAME : `cdr.${number - 1}.jsonl`;

@@ -4,6 +4,7 @@ import type { CallStatus, CallsStatus, LinkTotals } from '../admin/call-status.t
 import type {
   AdminSource,
   CredentialAdmin,
+  NodeIceMetrics,
   NodeStatus,
   RelayEvidence,
   TrafficTotals,
@@ -13,13 +14,21 @@ import type {
 import type { CallReport } from '../b2bua/inspect.ts';
 import type { NgDictionary } from '../b2bua/ng-request.ts';
 import type { Config } from '../config/config.ts';
+import type { CallRecord } from '../metrics/call-record.ts';
 import { countersByReason, sumCounters } from '../metrics/counters.ts';
+import {
+  ICE_METRIC_NAMES,
+  type IceIntervalReport,
+  type IceMetricsReport,
+  noCalls,
+} from '../metrics/ice-metrics.ts';
 import { PrometheusMetrics } from '../metrics/prometheus.ts';
 import type { AllocationReport } from '../turn/inspect.ts';
 import type { CallMetrics } from './call-metrics.ts';
 import type { CredentialStore } from './credential-store.ts';
 import { type MediaPlane, relayRangesOf } from './media-plane.ts';
 import type { NgRouter } from './ng-router.ts';
+import type { PeerIceInterval, PeerIceMetrics } from './peer-client.ts';
 import { packageVersion } from './version.ts';
 
 export interface NodeAdminParts {
@@ -41,6 +50,7 @@ export class NodeAdmin implements AdminSource {
   readonly #engine: string;
   readonly #media: MediaPlane | undefined;
   readonly #router: NgRouter | undefined;
+  readonly #calls: CallMetrics | undefined;
   readonly #metrics: PrometheusMetrics;
   readonly #version = packageVersion();
   readonly #startedMs = Date.now();
@@ -50,6 +60,7 @@ export class NodeAdmin implements AdminSource {
     this.#engine = engine;
     this.#media = media;
     this.#router = router;
+    this.#calls = metrics;
     this.credentials = credentialAdmin(media, store, log);
     this.#metrics = new PrometheusMetrics({
       counters: () => [...(media?.counters() ?? []), ...(metrics?.counters() ?? [])],
@@ -90,6 +101,34 @@ export class NodeAdmin implements AdminSource {
   async call(id: string): Promise<CallStatus | undefined> {
     const call = await this.#media?.call(id);
     return call && callStatus(call);
+  }
+
+  callHistory(): CallRecord[] {
+    return this.#calls?.store.history() ?? [];
+  }
+
+  callRecord(uuid: string): CallRecord | undefined {
+    return this.#calls?.store.call(uuid);
+  }
+
+  /** Of a node without calls: an interval in which there were none. */
+  iceMetrics(): IceMetricsReport {
+    if (this.#calls) return this.#calls.store.iceMetrics();
+    const endMs = this.#startedMs + this.#config.metrics.intervalHours * 3_600_000;
+    const current = { startTime: isoTime(this.#startedMs), endTime: isoTime(endMs), ...noCalls() };
+    return { node: this.#config.node.name, current, history: [] };
+  }
+
+  async iceMetricsOfNodes(): Promise<NodeIceMetrics[]> {
+    const own: NodeIceMetrics = { node: this.#config.node.name, metrics: this.iceMetrics() };
+    const peers = (await this.#calls?.peers.iceMetrics()) ?? [];
+    return [
+      own,
+      ...peers.map(({ name, metrics }) => ({
+        node: name,
+        metrics: metrics ? peerReport(name, metrics) : null,
+      })),
+    ];
   }
 
   async status(): Promise<NodeStatus> {
@@ -228,6 +267,7 @@ function callStatus(call: CallReport): CallStatus {
     lastSignalTime: isoTime(lastSignalUnixMs),
     answered: isAnswered,
     relayed: isRelayed,
+    icePassthroughCallType: call.signalledCallType,
     legs: legs.map(({ tag, earlierTags, zone, createdUnixMs, lines }) => ({
       tag,
       earlierTags,
@@ -247,4 +287,14 @@ function callStatus(call: CallReport): CallStatus {
 
 function isoTime(unixMs: number): string {
   return new Date(unixMs).toISOString();
+}
+
+/** What a peer told, with nothing for what it does not count. */
+function peerReport(node: string, { current, history }: PeerIceMetrics): IceMetricsReport {
+  const report = ({ startTime, endTime, ...told }: PeerIceInterval): IceIntervalReport => {
+    const counters = noCalls();
+    for (const name of ICE_METRIC_NAMES) counters[name] = Number(told[name] ?? 0);
+    return { startTime, endTime, ...counters };
+  };
+  return { node, current: report(current), history: history.map(report) };
 }

@@ -134,7 +134,8 @@ export class IceTestAgent {
     for (const [i, bases] of this.#bases.entries()) {
       const add = (type: AgentCandidateType, place: Place | undefined): void => {
         const isKnown = found.some((other) => place && placeText(other.place) === placeText(place));
-        if (place && !isKnown) found.push({ component: i + 1, type, place, priority: priorityOf(type, i + 1) });
+        if (place && !isKnown)
+          found.push({ component: i + 1, type, place, priority: priorityOf(type, i + 1) });
       };
       if (turn) bases.allocate();
       add('host', bases.host.place);
@@ -240,7 +241,9 @@ export class IceTestAgent {
   }
 
   #best(component: number, isWanted: (pair: AgentPair) => boolean = () => true): AgentPair | undefined {
-    return this.pairs.find((pair) => pair.component === component && pair.state === 'valid' && isWanted(pair));
+    return this.pairs.find(
+      (pair) => pair.component === component && pair.state === 'valid' && isWanted(pair),
+    );
   }
 
   #tick(): void {
@@ -307,7 +310,10 @@ export class IceTestAgent {
       ...(nominates ? [{ type: USE_CANDIDATE, value: Buffer.alloc(0) }] : []),
     ];
     const message = { method: BINDING, kind: REQUEST, transactionId, attributes };
-    return encode(message, { integrity: { algorithm: 'sha1', key: Buffer.from(remote.pwd) }, fingerprint: true });
+    return encode(message, {
+      integrity: { algorithm: 'sha1', key: Buffer.from(remote.pwd) },
+      fingerprint: true,
+    });
   }
 
   #received(component: number, base: Base, bytes: Buffer, from: Place): void {
@@ -391,7 +397,9 @@ function priorityOf(type: AgentCandidateType, component: number): number {
 }
 
 function isAt(pair: AgentPair, candidate: AgentCandidate): boolean {
-  return pair.component === candidate.component && placeText(pair.remote.place) === placeText(candidate.place);
+  return (
+    pair.component === candidate.component && placeText(pair.remote.place) === placeText(candidate.place)
+  );
 }
 
 function isIPv6({ address }: Place): boolean {

@@ -1,6 +1,7 @@
 /** Where a test agent sends from: a socket of its host, and a relay that a TURN server has given it there. */
-import { BINDING, decode, REQUEST } from './plain-stun.ts';
+
 import { placeText, type SimSite, type SiteSocket } from './passthrough-site.ts';
+import { BINDING, decode, REQUEST } from './plain-stun.ts';
 import type { Place, SimNetwork } from './sim-network.ts';
 import { type Credentials, TurnTestClient } from './turn-client.ts';
 

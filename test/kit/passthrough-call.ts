@@ -4,8 +4,9 @@
  */
 import type { EndedCall } from '../../src/b2bua/ended-call.ts';
 import { KnownAddresses } from '../../src/b2bua/own-addresses.ts';
-import type { OwnAddresses, PathVerdict, RelayFlow } from '../../src/ice/path.ts';
+import type { PathVerdict, RelayFlow } from '../../src/ice/path.ts';
 import { judgePath } from '../../src/ice/path-evidence.ts';
+import { relayFlows } from '../../src/node/call-recorder.ts';
 import { B2buaNode, type NodeOptions, type ZoneOptions } from './b2bua-node.ts';
 import { sdpOf } from './b2bua-sim.ts';
 import type { TurnServer } from './passthrough-base.ts';
@@ -41,7 +42,7 @@ export interface WorldOptions extends NodeOptions {
 export class PassthroughWorld {
   readonly turn: TurnSim;
   readonly node: B2buaNode;
-  readonly own: OwnAddresses;
+  readonly own: KnownAddresses;
   readonly endpoints: IceEndpoint[] = [];
   #calls = 0;
 
@@ -84,16 +85,11 @@ export class PassthroughWorld {
     return new PassthroughCall(this, caller, callee, `call-${++this.#calls}`);
   }
 
-  /** Both ways that the relays of a call were used, as the core would be told. */
-  flows(relays: readonly string[]): RelayFlow[] {
-    return this.turn.workers
-      .flatMap(({ core }) => core.relayEvidence(relays, this.network.nowMs))
-      .flatMap(({ address, peers }) =>
-        peers
-          // Of what went without a channel no port is known; it is no media of these endpoints, which bind one.
-          .filter((peer) => peer.address.includes(':') && peer.toPeer > 0 && peer.fromPeer > 0)
-          .map((peer) => ({ relay: address, peer: peer.address })),
-      );
+  /** What the TURN server tells of relays, as the node makes it evidence. */
+  flows(relays: readonly string[]): RelayFlow[] | undefined {
+    const answers = this.turn.workers.flatMap(({ core }) => core.relayEvidence(relays, this.network.nowMs));
+    const byAddress = new Map(answers.map((answer) => [answer.address, answer]));
+    return relayFlows(byAddress, (address) => this.own.isB2buaHost(address));
   }
 
   /** Ends everything, and says what is still held. */
@@ -107,12 +103,17 @@ export class PassthroughWorld {
 
   #hasOpen({ address, port }: Place): boolean {
     const isOurs = this.node.settings.mediaAddresses.includes(address);
-    return isOurs && this.node.core.report(1000, this.network.nowMs).some(({ legs }) =>
-      legs.some(({ lines }) =>
-        lines.some(({ streams }) =>
-          streams.some((stream) => stream.localAddress === address && stream.localPort === port),
-        ),
-      ),
+    return (
+      isOurs &&
+      this.node.core
+        .report(1000, this.network.nowMs)
+        .some(({ legs }) =>
+          legs.some(({ lines }) =>
+            lines.some(({ streams }) =>
+              streams.some((stream) => stream.localAddress === address && stream.localPort === port),
+            ),
+          ),
+        )
     );
   }
 }
@@ -208,7 +209,9 @@ function lossesBetween(speaker: IceEndpoint, listener: IceEndpoint): string[] {
   const what = `${speaker.name} to ${listener.name}`;
   return [
     ...(speaker.said.length === 0 ? [`${what}: nothing was said`] : []),
-    ...(missing.length > 0 ? [`${what}: ${missing.length} of ${speaker.said.length} lost: ${missing.join(', ')}`] : []),
+    ...(missing.length > 0
+      ? [`${what}: ${missing.length} of ${speaker.said.length} lost: ${missing.join(', ')}`]
+      : []),
     ...(listener.garbled > 0 ? [`${what}: ${listener.garbled} garbled`] : []),
     ...(heard.size < listener.heard.length ? [`${what}: some came twice`] : []),
   ];

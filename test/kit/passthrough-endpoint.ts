@@ -63,7 +63,8 @@ export class IceEndpoint {
     this.site = options.site;
     const { turn: _, ...plain } = options;
     this.agent = new IceTestAgent(network, this.#hasIce ? options : plain);
-    this.agent.onMedia = (bytes, _component, base, from) => this.#hear(bytes, `${base.kind} ${placeText(from)}`);
+    this.agent.onMedia = (bytes, _component, base, from) =>
+      this.#hear(bytes, `${base.kind} ${placeText(from)}`);
     this.#keyAndSalt = keyFor(this.name);
     this.#ssrc = this.#keyAndSalt.readUInt32BE();
   }
@@ -174,14 +175,16 @@ export class IceEndpoint {
     readonly candidates: readonly AgentCandidate[];
     readonly remote: readonly AgentCandidate[];
   }): string {
+    const { remote } = this;
+    const hasIce = this.#hasIce && (remote === undefined || remote.credentials !== undefined);
     return writeIceSdp({
       version: ++this.#version,
       defaults: what.components.map(({ place }) => place),
-      cryptoTag: keyIn(this.remote)?.tag ?? 1,
+      cryptoTag: keyIn(remote)?.tag ?? 1,
       suite: SUITE,
       keyAndSalt: this.#keyAndSalt,
-      credentials: this.#hasIce ? this.agent.local : undefined,
-      candidates: this.#hasIce ? what.candidates : [],
+      credentials: hasIce ? this.agent.local : undefined,
+      candidates: hasIce ? what.candidates : [],
       remoteCandidates: what.remote,
       ...(this.manner === 'never' ? { iceOptions: 'ice2' } : {}),
     });
@@ -199,5 +202,8 @@ function keyIn(remote: ReadDescription | undefined): OfferedKey | undefined {
 function keyFor(name: string): Buffer {
   const suite = PLAIN_SUITES[SUITE];
   if (!suite) throw new Error(`no suite ${SUITE}`);
-  return createHash('sha256').update(name).digest().subarray(0, suite.keyBytes + suite.saltBytes);
+  return createHash('sha256')
+    .update(name)
+    .digest()
+    .subarray(0, suite.keyBytes + suite.saltBytes);
 }

@@ -1,5 +1,12 @@
 /** SDP of ICE endpoints, written and read as plain text (RFC 8839); shares nothing with `src/wire/sdp`. */
-import { attributeOf, keysOf, type OfferedKey, type PhoneSdpLine, readPhoneSdp, rtcpPlaceOf } from './b2bua-sdp.ts';
+import {
+  attributeOf,
+  keysOf,
+  type OfferedKey,
+  type PhoneSdpLine,
+  readPhoneSdp,
+  rtcpPlaceOf,
+} from './b2bua-sdp.ts';
 import type { AgentCandidate, AgentCandidateType, AgentCredentials } from './passthrough-agent.ts';
 import type { Place } from './sim-network.ts';
 
@@ -74,7 +81,9 @@ export function readIceSdp(text: string): ReadDescription {
     keys: keysOf(line),
     credentials: ufrag === undefined || pwd === undefined ? undefined : { ufrag, pwd },
     candidates: valuesOf(line, 'candidate').map(readCandidate),
-    remoteCandidates: valuesOf(line, 'remote-candidates').flatMap((value) => value.match(/\d+ \S+ \d+/g) ?? []),
+    remoteCandidates: valuesOf(line, 'remote-candidates').flatMap(
+      (value) => value.match(/\d+ \S+ \d+/g) ?? [],
+    ),
   };
 }
 

@@ -151,7 +151,7 @@ describe('a call that does not leave', () => {
     const call = callBetween([outside, outside], { ice: false }, REACHED);
     call.setUp().talk(10 * SECOND);
     expect(call.losses()).toEqual([]);
-    const reason = 'no candidates from the caller';
+    const reason = 'no candidates from either side'; // who is offered no ICE answers without
     expect(call.hangUp().verdict).toMatchObject({ callType: 'none', evidence: 'verified', reason });
   });
 
@@ -189,7 +189,11 @@ describe('on a network that loses, delays and doubles packets', () => {
     world = new PassthroughWorld({ seed: 4 });
     world.network.setDefaultLink({ lossRate: 0.05, reorderRate: 0.05, duplicateRate: 0.02 });
     const call = callBetween(where);
-    call.setUp().talk(300).conclude().talk(8 * SECOND);
+    call
+      .setUp()
+      .talk(300)
+      .conclude()
+      .talk(8 * SECOND);
     const { verdict } = call.hangUp();
     expect(verdict).toMatchObject({ callType, evidence: 'verified' });
   });

@@ -18,19 +18,22 @@ export interface ChartText {
 
 export interface BarChartProps extends ChartText {
   readonly series: readonly { readonly label: string; readonly style: SeriesStyle }[];
-  /** From left to right; as many values as there are series, 0 or more, drawn from the bottom up. */
+  /** From left to right, at least one; as many values as there are series, 0 or more, drawn from the bottom up. */
   readonly bars: readonly { readonly label: string; readonly values: readonly number[] }[];
-  /** Bars that there is room for: few are not drawn broader than many. */
-  readonly room: number;
 }
+
+/** There is room for so many bars: a few are not drawn broad as walls. */
+const BARS_MIN = 20;
 
 /** Colours of `style.ts`. */
 export type SeriesStyle = 's0' | 's1' | 's2' | 's3' | 's4' | 's5' | 's6';
 
 export function StackedBarChart(props: BarChartProps): JSX.Element {
-  const { series, bars, room } = props;
-  const top = ceiling(Math.max(0, ...bars.map(({ values }) => values.reduce((sum, value) => sum + value, 0))));
-  const step = WIDTH / Math.max(room, bars.length, 1);
+  const { series, bars } = props;
+  const top = ceiling(
+    Math.max(0, ...bars.map(({ values }) => values.reduce((sum, value) => sum + value, 0))),
+  );
+  const step = WIDTH / Math.max(BARS_MIN, bars.length);
   return (
     <figure class="chart">
       <figcaption>
@@ -44,9 +47,16 @@ export function StackedBarChart(props: BarChartProps): JSX.Element {
           ))}
         </ul>
       </figcaption>
-      <Plot {...props} top={String(top)} left={bars[0]?.label ?? ''} right={bars.at(-1)?.label ?? ''}>
+      <Plot {...props} top={String(top)} left={`from ${bars[0]?.label}`} right={`to ${bars.at(-1)?.label}`}>
         {bars.map(({ label, values }, i) => (
-          <Bar label={label} values={values} series={series} x={i * step} width={step * 0.8} top={top} />
+          <Bar
+            label={label}
+            values={values}
+            series={series}
+            x={WIDTH - (bars.length - i) * step}
+            width={step * 0.8}
+            top={top}
+          />
         ))}
       </Plot>
     </figure>

@@ -33,11 +33,11 @@ const COLLATOR: Intl.Collator = new Intl.Collator('en', { numeric: true, sensiti
 export function sorted<Row>(
   rows: readonly Row[],
   order: Sort['order'],
-  valueOf: (row: Row) => string | number | null,
+  valueIn: (row: Row) => string | number | null,
 ): Row[] {
   const sign = order === 'asc' ? 1 : -1;
   return rows.toSorted((a, b) => {
-    const [x, y] = [valueOf(a), valueOf(b)];
+    const [x, y] = [valueIn(a), valueIn(b)];
     if (x === null || y === null) return Number(x === null) - Number(y === null);
     return sign * (typeof x === 'number' && typeof y === 'number' ? x - y : COLLATOR.compare(`${x}`, `${y}`));
   });
@@ -60,8 +60,8 @@ export interface DataTableProps<Row> {
 export function DataTable<Row>(props: DataTableProps<Row>): JSX.Element {
   const { id, caption, columns, rows, request, empty } = props;
   const sort = request && sortOf(request, sortableKeys(columns));
-  const valueOf = columns.find(({ key }) => key === sort?.key)?.sortBy;
-  const shown = sort && valueOf ? sorted(rows, sort.order, valueOf) : rows;
+  const valueIn = columns.find(({ key }) => key === sort?.key)?.sortBy;
+  const shown = sort && valueIn ? sorted(rows, sort.order, valueIn) : rows;
   return (
     <ScrollRegion id={id}>
       <table>

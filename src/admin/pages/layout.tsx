@@ -124,13 +124,15 @@ function Footer({ data, refreshes, request }: FooterProps): JSX.Element {
     <footer>
       <nav aria-label="Data">
         <ul>
-          {[...data, { href: '/metrics', text: 'Metrics (Prometheus)' }, { href: '/healthz', text: 'Health' }].map(
-            ({ href, text }) => (
-              <li>
-                <a href={href}>{text}</a>
-              </li>
-            ),
-          )}
+          {[
+            ...data,
+            { href: '/metrics', text: 'Metrics (Prometheus)' },
+            { href: '/healthz', text: 'Health' },
+          ].map(({ href, text }) => (
+            <li>
+              <a href={href}>{text}</a>
+            </li>
+          ))}
         </ul>
       </nav>
       <div class="live" hidden>

@@ -71,15 +71,15 @@ function Links({ links, history, request }: LinksData & { request: PageRequest }
   );
 }
 
-function rate(key: string, label: string, valueOf: (link: LinkStatus) => number): Column<LinkStatus> {
-  return amount(key, label, bitRate, valueOf);
+function rate(key: string, label: string, valueIn: (link: LinkStatus) => number): Column<LinkStatus> {
+  return amount(key, label, bitRate, valueIn);
 }
 
 function amount(
   key: string,
   label: string,
   text: (value: number) => string,
-  valueOf: (link: LinkStatus) => number,
+  valueIn: (link: LinkStatus) => number,
 ): Column<LinkStatus> {
-  return { key, label, isNumeric: true, cell: (link) => text(valueOf(link)), sortBy: valueOf };
+  return { key, label, isNumeric: true, cell: (link) => text(valueIn(link)), sortBy: valueIn };
 }

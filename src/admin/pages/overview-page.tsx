@@ -62,8 +62,14 @@ function Overview({ status, traffic, trafficHistory, links }: OverviewData): JSX
           id="relayed"
           caption={`Relayed data now (average of ${traffic.windowSeconds.toFixed(0)} s)`}
           facts={[
-            ['Clients to peers', rate(traffic.packetsPerSecondClientToPeer, traffic.bitsPerSecondClientToPeer)],
-            ['Peers to clients', rate(traffic.packetsPerSecondPeerToClient, traffic.bitsPerSecondPeerToClient)],
+            [
+              'Clients to peers',
+              rate(traffic.packetsPerSecondClientToPeer, traffic.bitsPerSecondClientToPeer),
+            ],
+            [
+              'Peers to clients',
+              rate(traffic.packetsPerSecondPeerToClient, traffic.bitsPerSecondPeerToClient),
+            ],
           ]}
         />
         <FactTable

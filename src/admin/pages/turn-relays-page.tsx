@@ -140,16 +140,19 @@ function Counters(props: {
   const facts = Object.entries(props.counters).map(
     ([name, value]) => [name.replaceAll('_', ' '), count(value)] as const,
   );
-  return <FactTable id={props.id} caption={props.caption} facts={facts.length > 0 ? facts : [['None', '0']]} />;
+  return (
+    <FactTable id={props.id} caption={props.caption} facts={facts.length > 0 ? facts : [['None', '0']]} />
+  );
 }
 
-/** As many as there are, which opens to what they are; a single one is shown at once. */
+/** How many there are, which opens to what they are; a single one is shown at once. */
 function Listed({ id, entries }: { id: string; entries: readonly string[] }): JSX.Element {
   const [only] = entries;
   if (only === undefined) return <>0</>;
+  if (entries.length === 1) return <span class="id">{only}</span>;
   return (
     <details id={id}>
-      <summary>{entries.length === 1 && !only.includes(',') ? only : count(entries.length)}</summary>
+      <summary>{count(entries.length)}</summary>
       <ul>
         {entries.map((entry) => (
           <li>{entry}</li>
@@ -159,6 +162,6 @@ function Listed({ id, entries }: { id: string; entries: readonly string[] }): JS
   );
 }
 
-function counter(key: string, label: string, valueOf: (relay: Relay) => number): Column<Relay> {
-  return { key, label, isNumeric: true, cell: (relay) => count(valueOf(relay)), sortBy: valueOf };
+function counter(key: string, label: string, valueIn: (relay: Relay) => number): Column<Relay> {
+  return { key, label, isNumeric: true, cell: (relay) => count(valueIn(relay)), sortBy: valueIn };
 }

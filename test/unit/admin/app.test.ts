@@ -1,8 +1,9 @@
 import type { Hono } from 'hono';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type AdminAppOptions, createAdminApp, REQUEST_BODY_BYTES_MAX } from '../../../src/admin/app.ts';
+import { type AdminAppOptions, REQUEST_BODY_BYTES_MAX } from '../../../src/admin/app.ts';
 import type { TrafficRates } from '../../../src/admin/source.ts';
+import { fakeApp } from './fake-app.ts';
 import { FakeSource, fakeRelay } from './fake-source.ts';
 
 const RATES: TrafficRates = {
@@ -25,10 +26,7 @@ beforeEach(() => {
 
 function app(options: Partial<AdminAppOptions> = {}): Hono {
   const log = pino({}, { write: (line: string) => void logLines.push(line) });
-  return createAdminApp({
-    ...{ source, token: null, onLoopback: false, log, rates: () => RATES, links: () => [] },
-    ...options,
-  });
+  return fakeApp(source, { log, rates: () => RATES, ...options });
 }
 
 function postCredential(body: unknown, headers: Record<string, string> = JSON_TYPE): Promise<Response> {
@@ -107,45 +105,6 @@ describe('reading', () => {
     const response = await app().request('/api/status');
     expect([response.status, await response.json()]).toEqual([500, { error: 'internal error' }]);
     expect(logLines.join()).toContain('inner detail');
-  });
-});
-
-describe('the overview page', () => {
-  it('shows state, relays, rates and links', async () => {
-    const response = await app().request('/');
-    const page = await response.text();
-    expect(response.headers.get('content-type')).toMatch(/^text\/html/);
-    for (const text of [
-      'Active',
-      '1,234',
-      '1,500 packets/s, 2.06 Mbit/s',
-      '7 packets/s',
-      '1 d 01:01:01',
-      '2 workers',
-    ]) {
-      expect(page).toContain(text);
-    }
-    for (const link of ['/api/turn', '/metrics', '/healthz']) expect(page).toContain(`href="${link}"`);
-  });
-
-  it('says loudly when the node is not in service', async () => {
-    source.node = { ...source.node, healthy: false, reason: 'no worker runs' };
-    expect(await (await app().request('/')).text()).toContain('Not in service: no worker runs');
-  });
-
-  it('escapes what it shows', async () => {
-    source.node = { ...source.node, healthy: false, reason: '<script>alert(1)</script>' };
-    const page = await (await app().request('/')).text();
-    expect(page).not.toContain('<script');
-    expect(page).toContain('&lt;script&gt;');
-  });
-
-  it('loads nothing from elsewhere and reloads only on request', async () => {
-    const response = await app().request('/');
-    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
-    const page = await response.text();
-    expect(page).not.toMatch(/https?:\/\/|src=|http-equiv/);
-    expect(await (await app().request('/?refresh=on')).text()).toContain('http-equiv="refresh"');
   });
 });
 

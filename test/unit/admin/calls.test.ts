@@ -1,15 +1,15 @@
-import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { createAdminApp } from '../../../src/admin/app.ts';
 import type { CallStatus, LinkTotals } from '../../../src/admin/call-status.ts';
-import { LinkMeter, TrafficMeter } from '../../../src/admin/traffic-meter.ts';
+import { LinkMeter } from '../../../src/admin/traffic-meter.ts';
+import { fakeApp } from './fake-app.ts';
 import { FakeSource } from './fake-source.ts';
+import { endedCall } from './sample-data.ts';
 
 function call(id: string): CallStatus {
   const time = '2026-01-01T00:00:00.000Z';
   return {
     ...{ id, callId: `sip-${id}`, startTime: time, lastSignalTime: time },
-    ...{ answered: true, relayed: false, legs: [] },
+    ...{ answered: true, relayed: false, icePassthroughCallType: null, legs: [] },
   };
 }
 
@@ -21,13 +21,7 @@ function link(id: number, packets: number, bytes: number): LinkTotals {
 }
 
 async function get(source: FakeSource, path: string): Promise<{ status: number; body: unknown }> {
-  const meter = new TrafficMeter();
-  const app = createAdminApp({
-    ...{ source, token: null, onLoopback: false, log: pino({ level: 'silent' }) },
-    rates: () => meter.rates(),
-    links: () => new LinkMeter().status(source.links()),
-  });
-  const response = await app.request(path);
+  const response = await fakeApp(source).request(path);
   return { status: response.status, body: await response.json() };
 }
 
@@ -54,6 +48,17 @@ describe('calls', () => {
     source.callsKnown = [call('0-1')];
     expect(await get(source, '/api/calls/0-1')).toEqual({ status: 200, body: call('0-1') });
     expect(await get(source, '/api/calls/0-2')).toEqual({ status: 404, body: { error: 'no such call' } });
+  });
+});
+
+describe('calls that ended', () => {
+  it('are told newest first, under a path that names no running call', async () => {
+    const source = new FakeSource();
+    source.historyKnown = [endedCall(2), endedCall(1)];
+    expect(await get(source, '/api/calls/history')).toEqual({
+      status: 200,
+      body: { calls: [endedCall(2), endedCall(1)] },
+    });
   });
 });
 

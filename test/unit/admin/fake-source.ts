@@ -1,12 +1,15 @@
 import type { CallStatus, CallsStatus, LinkTotals } from '../../../src/admin/call-status.ts';
 import type {
   AdminSource,
+  NodeIceMetrics,
   NodeStatus,
   RelayEvidence,
   TrafficTotals,
   TurnRelayStatus,
   TurnStatus,
 } from '../../../src/admin/source.ts';
+import type { CallRecord } from '../../../src/metrics/call-record.ts';
+import { type IceIntervalReport, type IceMetricsReport, noCalls } from '../../../src/metrics/ice-metrics.ts';
 import type { BencodeDictionary } from '../../../src/wire/bencode.ts';
 
 /** A node that exists only as far as the admin server looks at it. */
@@ -51,6 +54,14 @@ export class FakeSource implements AdminSource {
 
   callsKnown: CallStatus[] = [];
   linksKnown: LinkTotals[] = [];
+  historyKnown: CallRecord[] = [];
+  current: IceIntervalReport = {
+    startTime: '2026-01-01T00:00:00.000Z',
+    endTime: '2026-01-02T00:00:00.000Z',
+    ...noCalls(),
+  };
+  intervals: IceIntervalReport[] = [];
+  peers: NodeIceMetrics[] = [];
 
   async calls(callsMax: number): Promise<CallsStatus> {
     return { callsTotal: this.callsKnown.length, calls: this.callsKnown.slice(0, callsMax) };
@@ -58,6 +69,22 @@ export class FakeSource implements AdminSource {
 
   async call(id: string): Promise<CallStatus | undefined> {
     return this.callsKnown.find((call) => call.id === id);
+  }
+
+  callHistory(): CallRecord[] {
+    return this.historyKnown;
+  }
+
+  callRecord(uuid: string): CallRecord | undefined {
+    return this.historyKnown.find((call) => call.uuid === uuid);
+  }
+
+  iceMetrics(): IceMetricsReport {
+    return { node: this.node.name, current: this.current, history: this.intervals };
+  }
+
+  async iceMetricsOfNodes(): Promise<NodeIceMetrics[]> {
+    return [{ node: this.node.name, metrics: this.iceMetrics() }, ...this.peers];
   }
 
   links(): LinkTotals[] {

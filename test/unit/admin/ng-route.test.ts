@@ -1,10 +1,10 @@
 import type { Hono } from 'hono';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type AdminAppOptions, createAdminApp, REQUEST_BODY_BYTES_MAX } from '../../../src/admin/app.ts';
+import { type AdminAppOptions, REQUEST_BODY_BYTES_MAX } from '../../../src/admin/app.ts';
 import { NG_BODY_BYTES_MAX } from '../../../src/admin/ng-route.ts';
-import type { TrafficRates } from '../../../src/admin/source.ts';
 import { latin1Text } from '../../../src/wire/bencode.ts';
+import { fakeApp } from './fake-app.ts';
 import { FakeSource } from './fake-source.ts';
 
 const TOKEN = 'a-token-of-some-length';
@@ -20,8 +20,7 @@ beforeEach(() => {
 
 function app(options: Partial<AdminAppOptions> = {}): Hono {
   const log = pino({}, { write: (line: string) => void logLines.push(line) });
-  const rates = (): TrafficRates => expect.fail('traffic is not asked for');
-  return createAdminApp({ source, token: null, onLoopback: false, log, rates, links: () => [], ...options });
+  return fakeApp(source, { log, ...options });
 }
 
 interface Answer {

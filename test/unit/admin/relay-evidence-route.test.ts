@@ -1,8 +1,7 @@
 import type { Hono } from 'hono';
-import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createAdminApp } from '../../../src/admin/app.ts';
 import { EVIDENCE_ADDRESSES_MAX } from '../../../src/admin/relay-evidence-route.ts';
+import { fakeApp } from './fake-app.ts';
 import { FakeSource } from './fake-source.ts';
 
 const TOKEN = 'a-token-of-some-length';
@@ -15,9 +14,7 @@ beforeEach(() => {
 });
 
 function app(token: string | null = null): Hono {
-  const rates = () => expect.fail('traffic is not asked for');
-  const log = pino({ level: 'silent' });
-  return createAdminApp({ source, token, onLoopback: false, log, rates, links: () => [] });
+  return fakeApp(source, { token });
 }
 
 async function post(body: unknown, headers: Record<string, string> = {}, token: string | null = null) {

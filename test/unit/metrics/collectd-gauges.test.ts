@@ -68,4 +68,9 @@ describe('the gauges for collectd', () => {
     expect(rates(3125, 300, 8500)).toEqual([2000, 0]);
     expect(rates(9999, 999, 8500)).toEqual([0, 0]); // no time has passed
   });
+
+  it('tell no bandwidth of a zone that was not there before', () => {
+    const values = sent(new CollectdGauges([], 0), { zones: [zone({ bytesReceived: 5000 })] }, 1000);
+    expect(values['ZoneMetrics.external.bandwidthreceived']).toBe(0);
+  });
 });

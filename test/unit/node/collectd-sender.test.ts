@@ -68,7 +68,7 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-function start(options: Partial<CollectdSenderOptions>): CollectdSender {
+function start(options: Partial<CollectdSenderOptions>, zones = 0): CollectdSender {
   const sender = new CollectdSender({
     address: '127.0.0.1',
     port: 25_826,
@@ -79,7 +79,12 @@ function start(options: Partial<CollectdSenderOptions>): CollectdSender {
       activeCalls,
       activeRelays: 0,
       blockedAddresses: 0,
-      zones: [],
+      zones: Array.from({ length: zones }, (_, i) => ({
+        name: `zone${i}`,
+        activeCalls: 0,
+        bytesReceived: 0,
+        bytesSent: 0,
+      })),
     }),
     log: pino({}, { write: (line: string) => void logLines.push(JSON.parse(line).msg) }),
     ...options,
@@ -158,7 +163,7 @@ describe('a sender of gauges', () => {
 describe('a collectd', () => {
   it('that is not there costs a counted failure an interval and one line, and may come later', async () => {
     const port = await closedPort();
-    const sender = start({ port });
+    const sender = start({ port }, 40); // enough for several packets
     for (let count = 1; count <= 3; count++) {
       sender.send();
       await failuresReach(sender, count);

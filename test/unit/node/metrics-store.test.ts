@@ -9,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
@@ -152,6 +153,28 @@ describe('a restart', () => {
     expect(connectedCalls(start())).toEqual([1, 0, 0, 1, 0]);
   });
 
+  it('knows when an interval began that nothing was counted in at first', async () => {
+    const first = start({ intervalHours: 1 });
+    first.callEnded(callRecord());
+    await first.flush();
+    nowMs += 1.25 * HOUR_MS;
+    first.callEnded(callRecord());
+    await first.close();
+    expect(start().iceMetrics().history).toMatchObject([
+      { startTime: '2026-03-28T15:30:15.250Z', endTime: '2026-03-28T15:45:15.250Z', b2buacalls: 1 },
+      { startTime: '2026-03-28T14:30:15.250Z', endTime: '2026-03-28T15:30:15.250Z', b2buacalls: 1 },
+    ]);
+  });
+
+  it('knows exactly when the node ended in good order', async () => {
+    const first = start();
+    first.callEnded(callRecord());
+    await first.flush();
+    nowMs += 30_000;
+    await first.close();
+    expect(start().iceMetrics().history).toMatchObject([{ endTime: '2026-03-28T14:30:45.250Z' }]);
+  });
+
   it('after restart leaves no interval of those in which no call connected', async () => {
     for (let i = 0; i < 5; i++) {
       const store = start();
@@ -194,6 +217,7 @@ describe('a restart', () => {
 describe('the state directory', () => {
   it('is not made before there is something to keep', async () => {
     const store = start();
+    nowMs += 23 * HOUR_MS;
     store.advance();
     await store.flush();
     await store.close();
@@ -254,6 +278,31 @@ describe('the state directory', () => {
     expect(connectedCalls(start())).toEqual([4, 0]);
   });
 
+  it('that is full in the middle of a line loses no call', async () => {
+    const store = start();
+    store.callEnded(callRecord());
+    await store.flush();
+    const probe = await openFile(join(folder, 'probe'), 'w');
+    const handles: FileHandle = Object.getPrototypeOf(probe);
+    await probe.close();
+    const append = handles.appendFile;
+    const broken = vi.spyOn(handles, 'appendFile').mockImplementationOnce(async function (
+      this: FileHandle,
+      data,
+    ) {
+      await append.call(this, (data as Buffer).subarray(0, 100));
+      throw new Error('ENOSPC: no space left on device');
+    });
+    store.callEnded(callRecord());
+    await store.flush();
+    broken.mockRestore();
+    expect(store.counters().values[0]).toBe(1);
+    store.callEnded(callRecord());
+    await store.flush();
+    expect(connectedCalls(start())).toEqual([3, 0]);
+    expect(warnings().length).toBe(1);
+  });
+
   it('on a full disk leaves the old file until a new one is complete', async () => {
     const first = start();
     first.callEnded(callRecord());
@@ -299,6 +348,8 @@ describe('a state file that is not sound', () => {
     make(join(state, 'metrics.jsonl'));
     const store = start();
     expect(connectedCalls(store)).toEqual([0]);
+    await store.flush();
+    start();
     expect(warnings().length).toBe(what === 'empty' ? 0 : 1);
     store.callEnded(callRecord());
     await store.flush();
