@@ -19,7 +19,9 @@ export function addCallRoutes(app: Hono, source: AdminSource, links: () => reado
   // Before the calls by their ids, none of which is `history`.
   app.get('/api/calls/history', (c) => c.json({ calls: source.callHistory() }));
   app.get('/api/calls/:id', async (c) => {
-    const call = await source.call(c.req.param('id'));
+    const id = c.req.param('id');
+    // One that goes on, or one of the history by its UUID.
+    const call = (await source.call(id)) ?? source.callRecord(id);
     return call ? c.json(call) : c.json({ error: 'no such call' }, 404);
   });
   app.get('/api/links', (c) => c.json({ links: links() }));

@@ -12,10 +12,14 @@ const REFRESH_MS = 2000;
 const HEARTBEAT_MS = 15_000;
 /** A listener that takes nothing for so long is dropped. */
 const STALLED_MS = 30_000;
+/** A page that takes longer, since a worker does not answer, is not waited for. */
+const RENDER_MS_MAX = 5000;
 /** How long a browser waits before it connects again. */
 const RECONNECT_MS = 3000;
-/** Rendering takes no more than one part in so many of the main thread's time. */
+/** Rendering takes no more than one part in so many of the main thread's time, */
 const SHARE = 10;
+/** but a busy node is not looked at more rarely than so many refreshes apart. */
+const RESTS_MAX = 5;
 
 export interface LiveUpdatesTimes {
   readonly refreshMs: number;
@@ -84,22 +88,32 @@ export class LiveUpdates {
 
   async #refresh(): Promise<void> {
     const startMs = performance.now();
-    for (const { render, listeners } of [...this.#topics.values()]) {
-      const event = await this.#render(render);
-      for (const listener of [...listeners]) listener.offer(event, performance.now(), this.#times);
-    }
+    await Promise.all(
+      [...this.#topics.values()].map(async ({ render, listeners }) => {
+        const event = await this.#render(render);
+        for (const listener of [...listeners]) listener.offer(event, performance.now(), this.#times);
+      }),
+    );
+    const { refreshMs } = this.#times;
+    const restMs = Math.min((SHARE - 1) * (performance.now() - startMs), RESTS_MAX * refreshMs);
     this.#timer = undefined;
-    this.#schedule(Math.max(this.#times.refreshMs, (SHARE - 1) * (performance.now() - startMs)));
+    this.#schedule(Math.max(refreshMs, restMs));
   }
 
   /** Undefined where it fails, which is no reason to end anything: the next time it may not. */
   async #render(render: () => Promise<string>): Promise<string | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`not rendered within ${RENDER_MS_MAX} ms`)), RENDER_MS_MAX);
+    });
     try {
       // In one line, whatever is in the page: a line break would end the field.
-      return `data: ${JSON.stringify(await render())}\n\n`;
+      return `data: ${JSON.stringify(await Promise.race([render(), late]))}\n\n`;
     } catch (error) {
-      this.#log.warn({ err: error }, 'a live page was not rendered');
+      this.#log.debug({ err: error }, 'a live page was not rendered');
       return undefined;
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

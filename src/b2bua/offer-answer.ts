@@ -251,6 +251,8 @@ export class OfferAnswer {
         component.ice = ice;
         component.carries = CARRIES_OPAQUE;
       }
+    } else if (line.ice && line.ice !== ice) {
+      line.ice.successor = ice;
     }
     const written = untouchedLine(answerer, line, offered, isDirect(departure, section));
     const remoteCandidates = section.attributes('remote-candidates');

@@ -86,6 +86,8 @@ export class IceLiteAgent {
   readonly part: 'peer' | 'stand-in';
   /** Key of the integrity of checks and of their answers (RFC 8445 §7.2.2). */
   readonly key: Uint8Array;
+  /** Offered in an ICE restart and not answered yet: checks may overtake the answer. */
+  successor: IceLiteAgent | undefined;
   readonly #localUfrag: Uint8Array;
   #remoteUfrag: Uint8Array | undefined;
 
@@ -178,7 +180,8 @@ export class IceLiteResponder {
     const username = request.value(ATTR_USERNAME);
     if (integrity < 0 || username < 0) return this.#refuseStranger(400, socket, source);
     if (!agent.isAddressedBy(bytes, username, request.valueLength(ATTR_USERNAME))) {
-      return this.#refuseStranger(401, socket, source);
+      const { successor } = agent;
+      return successor ? this.#answer(successor, socket, source) : this.#refuseStranger(401, socket, source);
     }
     const algorithm = hasSha256 ? 'sha256' : 'sha1';
     if (!verifyIntegrity(algorithm, agent.key, bytes, offset, integrity, this.#hmac)) {

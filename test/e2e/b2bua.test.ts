@@ -157,6 +157,47 @@ describe.each(ENGINES)('calls on the %s engine', (engine) => {
     expect(node.output()).not.toContain('inline:');
   });
 
+  it('are kept in history and metrics, also over a restart', async () => {
+    const node = await start(engine);
+    await placeCall(node, 'one');
+    await node.ng({ command: 'delete', 'call-id': 'one', 'from-tag': 'alice' });
+    const first = {
+      callId: 'one',
+      connected: true,
+      icePassthroughCallType: 'none',
+      sourceZone: 'external',
+      destinationZone: 'internal',
+      disconnectReason: 'deleted',
+      media: [
+        {
+          type: 'audio',
+          legs: [
+            { zone: 'external', packets: 1 },
+            { zone: 'internal', packets: 1 },
+          ],
+        },
+      ],
+    };
+    const { calls } = await getJson(`${node.admin}/api/calls/history`);
+    expect(calls).toMatchObject([first]);
+    const [{ uuid }] = calls as [{ uuid: string }];
+    expect(await getJson(`${node.admin}/api/calls/${uuid}`)).toMatchObject(first);
+    expect(await getJson(`${node.admin}/api/ice-metrics`)).toMatchObject({
+      current: { b2buacalls: 1, icecalls: 0, noicecandidatesoffered: 1 },
+      history: [],
+    });
+    await placeCall(node, 'two');
+    expect(await node.stop()).toBe(0);
+
+    const again = await start(engine);
+    const kept = await getJson(`${again.admin}/api/calls/history`);
+    expect(kept.calls).toMatchObject([{ callId: 'two', disconnectReason: 'closed' }, first]);
+    expect(await getJson(`${again.admin}/api/ice-metrics`)).toMatchObject({
+      current: { b2buacalls: 0 },
+      history: [{ b2buacalls: 2 }],
+    });
+  });
+
   it('are commanded over HTTP as over UDP', async () => {
     const node = await start(engine);
     const post = async (body: object): Promise<unknown> =>

@@ -8,7 +8,10 @@ import { describe, expect, it } from 'vitest';
 import { PROJECT_DIRECTORY } from './harness.ts';
 import { describeEnd, type FinishedRun, run, tail } from './processes.ts';
 
-const LAB_DIRECTORY = join(process.env.CAUSEWAY_SHARED ?? resolve(PROJECT_DIRECTORY, '../shared'), 'lab');
+export const LAB_DIRECTORY: string = join(
+  process.env.CAUSEWAY_SHARED ?? resolve(PROJECT_DIRECTORY, '../shared'),
+  'lab',
+);
 
 /** Namespaces of the suite's own: a lab that someone else has up is left alone. */
 const PREFIX = 'causeway-lab-';

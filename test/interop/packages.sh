@@ -6,13 +6,13 @@ set -euo pipefail
 
 # coturn: turnutils_uclient, turnutils_peer, turnserver.  libnss3-tools: certutil, by which
 # Chromium trusts the suite's own certificate authority.  nftables, conntrack and iproute2:
-# the NATs of the lab.  kamailio and baresip-core: the SIP proxy and the phones of whole calls.
-# tcpdump and wireshark-common (dumpcap): captures.  python3-pylibsrtp: libsrtp, an independent SRTP.
-# collectd-core: the receiver of metrics.
+# the NATs of the lab.  kamailio, baresip-core and linphone-cli: the SIP proxy and the phones of
+# whole calls.  tcpdump and wireshark-common (dumpcap): captures.  python3-pylibsrtp: libsrtp, an
+# independent SRTP.  collectd-core: the receiver of metrics.
 packages=(
   coturn python3-aioice chromium libnss3-tools openssl
   nftables conntrack iproute2
-  kamailio baresip-core tcpdump wireshark-common python3-pylibsrtp
+  kamailio baresip-core linphone-cli tcpdump wireshark-common python3-pylibsrtp
   collectd-core
 )
 

@@ -1,7 +1,6 @@
 /** Where a test agent sends from: a socket of its host, and a relay that a TURN server has given it there. */
 
 import { placeText, type SimSite, type SiteSocket } from './passthrough-site.ts';
-import { BINDING, decode, REQUEST } from './plain-stun.ts';
 import type { Place, SimNetwork } from './sim-network.ts';
 import { type Credentials, TurnTestClient } from './turn-client.ts';
 
@@ -29,6 +28,7 @@ export class Bases {
   /** What the TURN server saw the host's packets come from. */
   mapped: Place | undefined;
   readonly #socket: SiteSocket;
+  readonly #server: Place | undefined;
   readonly #turn: TurnTestClient | undefined;
   readonly #onPacket: OnPacket;
   readonly #channels = new Map<string, number>();
@@ -55,12 +55,10 @@ export class Bases {
     this.#server = turn.server;
   }
 
-  readonly #server: Place | undefined;
-
   /** Asks the TURN server for a relay, which tells the reflexive address too; virtual time passes. */
   allocate(): void {
     const turn = this.#turn;
-    if (!turn || turn.allocate().code !== 0) throw new Error(`no relay for ${placeText(this.host.place)}`);
+    if (turn?.allocate().code !== 0) throw new Error(`no relay for ${placeText(this.host.place)}`);
     this.mapped = turn.mapped;
     this.relay = {
       kind: 'relay',
@@ -114,11 +112,4 @@ export class Bases {
 /** Whether these bytes are STUN rather than media (RFC 7983 §7). */
 export function isStun(bytes: Buffer): boolean {
   return bytes.length >= 20 && bytes.readUInt8(0) < 4;
-}
-
-/** Whether these bytes are a connectivity check. */
-export function isCheck(bytes: Buffer): boolean {
-  if (!isStun(bytes)) return false;
-  const { method, kind } = decode(bytes);
-  return method === BINDING && kind === REQUEST;
 }

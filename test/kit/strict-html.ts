@@ -10,7 +10,7 @@ export interface HtmlElement {
 }
 
 const VOID_ELEMENTS: ReadonlySet<string> = new Set(['meta', 'link', 'br', 'img', 'input', 'hr']);
-const TAG = /<(\/?)([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z:-]+="[^"<]*")*)\s*(\/?)>/y;
+const TAG = /<(\/?)([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z][a-zA-Z0-9:-]*="[^"<]*")*)\s*(\/?)>/y;
 const CHARACTER_REFERENCE = /&(?:(lt|gt|amp|quot)|#(\d+));/g;
 
 /** @throws Error that quotes where the text is not well-formed */
@@ -58,7 +58,7 @@ function takeTag(open: OpenElement[], match: RegExpExecArray, excerpt: string): 
     return;
   }
   const byName = new Map<string, string>();
-  for (const [, key = '', value = ''] of attributes.matchAll(/([a-zA-Z:-]+)="([^"]*)"/g)) {
+  for (const [, key = '', value = ''] of attributes.matchAll(/([a-zA-Z][a-zA-Z0-9:-]*)="([^"]*)"/g)) {
     if (byName.has(key)) throw new Error(`${key} twice: ${excerpt}`);
     byName.set(key, decoded(value));
   }

@@ -107,7 +107,7 @@ describe('reception statistics', () => {
 });
 
 describe('the links of zones', () => {
-  it('count packets and bytes on the wire, as they came and as they left', () => {
+  it('count packets and bytes on the wire, as they came and as they left, and the legs there are', () => {
     expect(call.converse(10)).toEqual([]);
     const values = (zone: number): number[] =>
       Object.values(ZONE).map((column) => sim.node.zoneCounters[zone * ZONE_COUNTERS + column] as number);
@@ -118,7 +118,9 @@ describe('the links of zones', () => {
     const [rtpTag, rtcpTrailer] = [10, 14];
     const fromA = toB + 10 * rtpTag + rtcpTrailer;
     const fromB = toA - 10 * rtpTag - rtcpTrailer;
-    expect(values(0)).toEqual([11, fromA, 11, toA]);
-    expect(values(1)).toEqual([11, fromB, 11, toB]);
+    expect(values(0)).toEqual([11, fromA, 11, toA, 1]);
+    expect(values(1)).toEqual([11, fromB, 11, toB, 1]);
+    call.delete();
+    expect([values(0)[4], values(1)[4]]).toEqual([0, 0]);
   });
 });

@@ -174,19 +174,26 @@ const STREAM_COLUMNS: readonly Column<Stream>[] = [
   { key: 'protocol', label: 'Protocol', cell: ({ line }) => line.protocol },
   {
     key: 'encryption',
-    label: 'Encryption in / out',
-    cell: ({ line }) => `${line.receivedSuite ?? 'none'} / ${line.sentSuite ?? 'none'}`,
+    label: 'Encryption',
+    cell: ({ line: { receivedSuite, sentSuite } }) =>
+      receivedSuite === sentSuite
+        ? (receivedSuite ?? 'none')
+        : `${receivedSuite ?? 'none'} / ${sentSuite ?? 'none'}`,
   },
   {
     key: 'local',
     label: 'Local port',
-    cell: ({ stream }) => <span class="id">{`${stream.localAddress} ${stream.localPort}`}</span>,
+    cell: ({ stream }) => <span class="address">{`${stream.localAddress} ${stream.localPort}`}</span>,
   },
-  { key: 'remote', label: 'Sends to', cell: ({ stream }) => <span class="id">{stream.remote ?? '–'}</span> },
+  {
+    key: 'remote',
+    label: 'Sends to',
+    cell: ({ stream }) => <span class="address">{stream.remote ?? '–'}</span>,
+  },
   {
     key: 'signalled',
     label: 'Signalled',
-    cell: ({ stream }) => <span class="id">{stream.signalled ?? '–'}</span>,
+    cell: ({ stream }) => <span class="address">{stream.signalled ?? '–'}</span>,
   },
   { key: 'ice', label: 'ICE', cell: ({ stream }) => stream.ice },
   { key: 'packets', label: 'Packets', isNumeric: true, cell: ({ stream }) => count(stream.packets) },

@@ -101,7 +101,7 @@ export function LineChart(props: LineChartProps): JSX.Element {
         <ul class="legend">
           {series.map(({ label, style, isDashed }) => (
             <li>
-              <Swatch style={style} isDashed={isDashed} />
+              <Swatch style={style} line={isDashed ? 'dashed' : 'solid'} />
               {label}
             </li>
           ))}
@@ -116,12 +116,14 @@ export function LineChart(props: LineChartProps): JSX.Element {
   );
 }
 
-/** The next of 1, 2, 5, 10, 20, … that is not lower. @param value 0 or more */
+/** The next round number: nothing but zeros after its first digit or two. @param value 0 or more */
 export function ceiling(value: number): number {
   if (value <= 1) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 5].find((factor) => factor * power >= value) ?? 10) * power;
+  return (ROUND.find((factor) => factor * power >= value && Number.isInteger(factor * power)) ?? 10) * power;
 }
+
+const ROUND = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8] as const;
 
 interface PlotProps extends ChartText {
   readonly top: string;
@@ -192,13 +194,13 @@ function Bar({ label, values, series, x, width, top }: BarProps): JSX.Element {
   );
 }
 
-function Swatch({ style, isDashed = false }: { style: SeriesStyle; isDashed?: boolean }): JSX.Element {
+function Swatch({ style, line }: { style: SeriesStyle; line?: 'solid' | 'dashed' }): JSX.Element {
   return (
     <svg class="swatch" viewBox="0 0 16 10" aria-hidden="true">
-      {isDashed ? (
-        <line class={`line dashed ${style}`} x1="0" x2="16" y1="5" y2="5" />
-      ) : (
+      {line === undefined ? (
         <rect class={`bar ${style}`} width="16" height="10" rx="2" />
+      ) : (
+        <line class={`line ${line} ${style}`} x1="0" x2="16" y1="5" y2="5" />
       )}
     </svg>
   );

@@ -186,16 +186,18 @@ export function FactTable(props: {
   facts: readonly (readonly [name: string, value: Child])[];
 }): JSX.Element {
   return (
-    <table class="facts" id={props.id}>
-      <caption>{props.caption}</caption>
-      <tbody>
-        {props.facts.map(([name, value]) => (
-          <tr>
-            <th scope="row">{name}</th>
-            <td>{value}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <div class="facts" id={props.id}>
+      <table>
+        <caption>{props.caption}</caption>
+        <tbody>
+          {props.facts.map(([name, value]) => (
+            <tr>
+              <th scope="row">{name}</th>
+              <td>{value}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

@@ -29,6 +29,7 @@ const COLUMNS: readonly Column<LinkStatus>[] = [
     cell: ({ name }) => name,
     sortBy: ({ name }) => name,
   },
+  amount('legs', 'Active legs', count, ({ activeLegs }) => activeLegs),
   rate('received', 'Received', ({ bitsPerSecondReceived }) => bitsPerSecondReceived),
   rate('sent', 'Sent', ({ bitsPerSecondSent }) => bitsPerSecondSent),
   amount('packets-received', 'Packets/s received', count, (link) => link.packetsPerSecondReceived),

@@ -78,7 +78,7 @@ function Overview({ status, traffic, trafficHistory, links }: OverviewData): JSX
           facts={[
             ['Version', status.version],
             ['Engine', `${status.engine}, ${count(workers)} ${workers === 1 ? 'worker' : 'workers'}`],
-            ['Started', <Time value={status.startTime} />],
+            ['Started (UTC)', <Time value={status.startTime} />],
             ['Up for', duration(status.uptimeSeconds)],
           ]}
         />

@@ -23,9 +23,9 @@ a { color: var(--accent); text-underline-offset: .15em }
 header, main, footer { max-width: 76rem; margin: 0 auto; padding: 0 1.25rem }
 header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 2rem; padding-block: 1.1rem .8rem; border-bottom: 1px solid var(--rule) }
 .brand { font-weight: 650; letter-spacing: .01em } .brand span { color: var(--muted); font-weight: 400 }
-nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.3rem; margin: 0; padding: 0 }
-nav a { display: inline-block; padding: .25rem 0; text-decoration: none; color: var(--text); border-bottom: 2px solid transparent }
-nav a:hover { border-color: var(--rule) } nav a[aria-current] { color: var(--accent); border-color: var(--accent) }
+header ul { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.3rem; margin: 0; padding: 0 }
+header a { display: inline-block; padding: .25rem 0; text-decoration: none; color: var(--text); border-bottom: 2px solid transparent }
+header a:hover { border-color: var(--rule) } header a[aria-current] { color: var(--accent); border-color: var(--accent) }
 main { padding-block: 1.4rem 2rem } main:focus { outline: none }
 h1 { font-size: 1.55rem; line-height: 1.25; margin: 0 0 .8rem; font-weight: 650; overflow-wrap: anywhere }
 h2 { font-size: 1.1rem; margin: 2rem 0 .6rem; font-weight: 620; overflow-wrap: anywhere }
@@ -36,23 +36,24 @@ p { max-width: 48rem } .note, small { color: var(--muted); font-size: .9rem }
 .tiles div { padding: .8rem 1rem } .tiles dt { color: var(--muted); font-size: .9rem }
 .tiles dd { margin: 0; font-size: 1.45rem; font-weight: 600; font-variant-numeric: tabular-nums }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 1.2rem; align-items: start }
-.scroll { overflow-x: auto; margin: 0 0 1.4rem }
+.scroll { overflow-x: auto } .scroll, .facts { margin: 0 0 1.4rem }
+.scroll th:first-child:not([colspan]) { position: sticky; inset-inline-start: 0; background: var(--surface) }
 table { border-collapse: collapse; width: 100%; font-size: .93rem }
 caption { text-align: start; font-weight: 600; padding: .7rem .9rem; color: var(--text) }
 th, td { text-align: start; vertical-align: top; padding: .4rem .9rem; border-top: 1px solid var(--rule) }
-th { font-weight: 500 } thead th { color: var(--muted); white-space: nowrap; vertical-align: bottom }
+th { font-weight: 500 } thead th { color: var(--muted); white-space: nowrap }
 td { font-variant-numeric: tabular-nums } .number { text-align: end; white-space: nowrap }
-.facts { border-collapse: separate; border-spacing: 0; margin: 0 0 1.4rem } .facts th { width: 42%; color: var(--muted) } .facts td { overflow-wrap: anywhere }
+.facts th { width: 42%; color: var(--muted) } .facts td { overflow-wrap: anywhere }
 .section th { background: color-mix(in srgb, var(--accent) 7%, var(--surface)); font-weight: 620; color: var(--text) }
 .metric th { min-width: 15rem; max-width: 34rem } .metric small { display: block; font-weight: 400 }
 .share { color: var(--muted) } .empty { color: var(--muted); padding-block: 1.2rem }
-.id, code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere }
-td.long, th .id { display: inline-block; min-width: 9rem; max-width: 22rem }
+.id, .address, code { font-family: ui-monospace, monospace; font-size: .92em } .id { overflow-wrap: anywhere }
+.address, time { white-space: nowrap } th .id { display: inline-block; min-width: 9rem; max-width: 22rem }
 .sort { color: inherit; text-decoration: none; display: inline-flex; gap: .35rem; align-items: baseline }
 .sort:hover { text-decoration: underline } .arrow { color: var(--accent) }
 .tag { display: inline-block; padding: 0 .5rem; border: 1px solid currentColor; border-radius: 1rem; font-size: .85em; white-space: nowrap }
 .good { color: var(--good) } .bad { color: var(--bad) } .warn { color: var(--warn) } .plain { color: var(--muted) }
-details ul { margin: .2rem 0 0; padding-inline-start: 1.1rem; white-space: nowrap } summary { cursor: pointer; width: max-content }
+details ul { margin: .2rem 0 0; padding-inline-start: 1.1rem; white-space: nowrap } details { margin: 0 0 1.4rem } td details { margin: 0 } summary { cursor: pointer; width: max-content }
 .chart { margin: 0 0 1.4rem; padding: .8rem 1rem } figcaption { margin-bottom: .5rem }
 .legend { list-style: none; margin: .3rem 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .88rem; color: var(--muted) }
 .legend li { display: flex; align-items: center; gap: .4rem } .swatch { width: 1.1rem; height: .7rem; flex: none }
@@ -70,6 +71,7 @@ footer ul { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem;
 button { font: inherit; color: inherit; background: var(--surface); border: 1px solid var(--muted); border-radius: .4rem; padding: .15rem .7rem; cursor: pointer }
 @media (max-width: 40rem) {
   header, main, footer { padding-inline: .9rem } th, td, caption { padding-inline: .6rem }
+  .scroll th[scope=row] { min-width: 0; max-width: 48vw } .scroll th .id { min-width: 0; max-width: 42vw }
   dl.meanings { grid-template-columns: 1fr } dl.meanings dd { margin-bottom: .5rem }
 }
 @media print { nav, footer, .skip { display: none } }

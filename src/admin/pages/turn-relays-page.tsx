@@ -16,12 +16,15 @@ export function turnRelaysPage(turn: TurnStatus, request: PageRequest): Page {
 
 type Relay = TurnRelayStatus;
 
+/** Media destinations that are shown as they are; more have to be opened. */
+const LINES_MAX = 2;
+
 const COLUMNS: readonly Column<Relay>[] = [
   {
     key: 'client',
     label: 'Client',
     isRowHeader: true,
-    cell: ({ client }) => <span class="id">{client.address}</span>,
+    cell: ({ client }) => <span class="address">{client.address}</span>,
     sortBy: ({ client }) => client.address,
   },
   {
@@ -35,14 +38,15 @@ const COLUMNS: readonly Column<Relay>[] = [
     key: 'relay',
     label: 'Relay address',
     cell: ({ relayAddress, additionalRelayAddress }) => (
-      <span class="id">{[relayAddress, additionalRelayAddress ?? []].flat().join(', ')}</span>
+      <Lines entries={[relayAddress, additionalRelayAddress ?? []].flat()} />
     ),
     sortBy: ({ relayAddress }) => relayAddress,
   },
   {
     key: 'peers',
     label: 'Media destinations',
-    cell: ({ id, peers }) => <Listed id={`peers-${id}`} entries={peers} />,
+    cell: ({ id, peers }) =>
+      peers.length > LINES_MAX ? <Listed id={`peers-${id}`} entries={peers} /> : <Lines entries={peers} />,
     sortBy: ({ peers }) => peers.length,
   },
   {
@@ -105,7 +109,9 @@ function TurnRelays({ turn, request }: { turn: TurnStatus; request: PageRequest 
           caption="Requests are heard on"
           facts={turn.listeners.map(({ protocol, address, port }) => [
             protocol.toUpperCase(),
-            <span class="id">{address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`}</span>,
+            <span class="address">
+              {address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`}
+            </span>,
           ])}
         />
       </div>
@@ -145,11 +151,9 @@ function Counters(props: {
   );
 }
 
-/** How many there are, which opens to what they are; a single one is shown at once. */
+/** How many there are, which opens to what they are. */
 function Listed({ id, entries }: { id: string; entries: readonly string[] }): JSX.Element {
-  const [only] = entries;
-  if (only === undefined) return <>0</>;
-  if (entries.length === 1) return <span class="id">{only}</span>;
+  if (entries.length === 0) return <>0</>;
   return (
     <details id={id}>
       <summary>{count(entries.length)}</summary>
@@ -159,6 +163,20 @@ function Listed({ id, entries }: { id: string; entries: readonly string[] }): JS
         ))}
       </ul>
     </details>
+  );
+}
+
+function Lines({ entries }: { entries: readonly string[] }): JSX.Element {
+  if (entries.length === 0) return <>none</>;
+  return (
+    <>
+      {entries.map((entry, i) => (
+        <>
+          {i > 0 && <br />}
+          <span class="address">{entry}</span>
+        </>
+      ))}
+    </>
   );
 }
 

@@ -175,11 +175,11 @@ export function busySource(nowMs: number = SAMPLE_START_MS + 60 * DAY_MS): FakeS
   ];
   source.linksKnown = [
     {
-      ...{ id: 1, name: 'external', packetsReceived: 812_345, bytesReceived: 139_723_340 },
+      ...{ id: 1, name: 'external', activeLegs: 7, packetsReceived: 812_345, bytesReceived: 139_723_340 },
       ...{ packetsSent: 811_998, bytesSent: 139_663_656 },
     },
     {
-      ...{ id: 2, name: 'internal', packetsReceived: 811_998, bytesReceived: 135_603_666 },
+      ...{ id: 2, name: 'internal', activeLegs: 8, packetsReceived: 811_998, bytesReceived: 135_603_666 },
       ...{ packetsSent: 812_345, bytesSent: 135_661_615 },
     },
   ];
