@@ -152,11 +152,11 @@ export class PassthroughCall {
     return this;
   }
 
-  /** Lets ICE conclude, and the endpoints say what they selected, each in its manner. */
-  conclude(): this {
+  /** Lets ICE conclude, and the endpoints say what they selected, each in its manner; relays get channels or not. */
+  conclude({ bindsChannels = true } = {}): this {
     const agents = [this.caller, this.callee].map(({ agent }) => agent);
     this.#world.network.runUntil(() => agents.every(({ isConcluded }) => isConcluded), CONCLUSION_MS);
-    for (const agent of agents) agent.bindChannels();
+    if (bindsChannels) for (const agent of agents) agent.bindChannels();
     const controlling = this.caller.agent.isControlling ? this.caller : this.callee;
     const controlled = controlling === this.caller ? this.callee : this.caller;
     if (controlling.agent.isConcluded && controlling.wantsUpdate) {

@@ -8,6 +8,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import os from 'node:os';
 import timers from 'node:timers/promises';
 import { Candidate, Connection } from 'werift';
+import type { AgentCandidate } from './passthrough-agent.ts';
 import { candidateText, type IceDescription, readIceSdp, writeIceSdp } from './passthrough-sdp.ts';
 import { placeText, type SimSite, type SiteSocket } from './passthrough-site.ts';
 import type { Place, SimNetwork } from './sim-network.ts';
@@ -16,6 +17,9 @@ import type { Credentials } from './turn-client.ts';
 const UNIX_START_MS = 1_800_000_000_000;
 const STEP_MS = 1;
 const FIRST_PORT = 45_000;
+/** Of the B2BUA's candidates. */
+const LENT_PRIORITY_MAX = 2;
+const PATIENCE_MS = 1000;
 
 /** Node as werift finds it, on a simulated network. */
 export class SimulatedNode {
@@ -52,6 +56,10 @@ export class SimulatedNode {
     const socket = this.#sockets.find((one) => one.address().address === address);
     if (!socket) throw new Error(`nothing is open at ${address}`);
     return socket;
+  }
+
+  after(delayMs: number, happen: () => void): void {
+    this.#network.after(delayMs, happen);
   }
 
   /** Lets virtual time pass, and what is promised in it come about. */
@@ -172,6 +180,8 @@ export interface WeriftOptions {
   /** Of the TURN server, which tells reflexive addresses too; undefined: host candidates alone. */
   readonly turn?: { readonly server: Place; readonly credentials: Credentials };
   readonly isControlling: boolean;
+  /** It looks at the candidate of the lowest priority last; werift nominates whatever pair works first. */
+  readonly isPatient?: boolean;
 }
 
 /** An endpoint whose ICE is werift's; its media is text. */
@@ -243,10 +253,16 @@ export class WeriftEndpoint {
       usernameFragment: credentials.ufrag,
       password: credentials.pwd,
     });
-    for (const candidate of candidates) {
-      await this.connection.addRemoteCandidate(Candidate.fromSdp(candidateText(candidate)));
-    }
-    await this.connection.addRemoteCandidate(undefined);
+    const isLast = ({ priority }: { readonly priority: number }): boolean =>
+      this.#options.isPatient === true && priority <= LENT_PRIORITY_MAX;
+    const add = async (some: readonly AgentCandidate[]): Promise<void> => {
+      for (const one of some) await this.connection.addRemoteCandidate(Candidate.fromSdp(candidateText(one)));
+    };
+    await add(candidates.filter((candidate) => !isLast(candidate)));
+    const last = (): Promise<void> =>
+      add(candidates.filter(isLast)).then(() => this.connection.addRemoteCandidate(undefined));
+    if (this.#options.isPatient) this.#node.after(PATIENCE_MS, () => void last());
+    else await last();
   }
 
   /** Speaks by the selected pair, else from its host to where the other side listens by default. */

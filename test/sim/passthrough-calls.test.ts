@@ -133,6 +133,24 @@ describe('NATs of all kinds', () => {
   });
 });
 
+describe('endpoints whose relays use no channels, so that nobody knows the port of a peer', () => {
+  it.each([
+    ['on the internet and behind a firewall', 'host_to_relay', [outside, behindFirewall], 'verified'],
+    ['behind a firewall and in the company', 'srflx_to_relay', [behindFirewall, inside], 'verified'],
+    // The other relay has the address of the B2BUA, through which they spoke at first.
+    ['behind two firewalls', 'relay_to_relay', [behindFirewall, behindFirewall], 'unknown'],
+  ] as const)('%s: %s', (_, callType, where, evidence) => {
+    const call = callBetween(where);
+    call
+      .setUp()
+      .talk(2 * SECOND)
+      .conclude({ bindsChannels: false });
+    call.talk(7 * SECOND);
+    expect(call.losses()).toEqual([]);
+    expect(call.hangUp().verdict).toMatchObject({ callType, evidence, reason: null });
+  });
+});
+
 describe('a call that does not leave', () => {
   /** The default address is one that the B2BUA reaches unasked. */
   const REACHED: Partial<EndpointOptions> = { types: ['host'] };

@@ -19,7 +19,12 @@ beforeEach(() => {
 });
 afterEach(() => node.end());
 
-function endpointAt(where: Somewhere, name: string, isControlling: boolean): WeriftEndpoint {
+function endpointAt(
+  where: Somewhere,
+  name: string,
+  isControlling: boolean,
+  isPatient: boolean,
+): WeriftEndpoint {
   const { place, turn, zone, site } = where(world, name);
   return new WeriftEndpoint(node, {
     name,
@@ -27,6 +32,7 @@ function endpointAt(where: Somewhere, name: string, isControlling: boolean): Wer
     site,
     address: place.address,
     isControlling,
+    isPatient,
     ...(turn && { turn }),
   });
 }
@@ -44,18 +50,28 @@ function exchange(
   return [offered, answered];
 }
 
-const CALLS: readonly (readonly [callType: CallType, where: readonly [Somewhere, Somewhere]])[] = [
-  ['host_to_host', [outside, outside]],
-  ['host_to_srflx', [outside, atHome]],
-  ['host_to_relay', [behindFirewall, outside]],
-  ['srflx_to_srflx', [atHome, atHome]],
-  ['srflx_to_relay', [atHome, behindFirewall]],
-  ['relay_to_relay', [behindFirewall, behindFirewall]],
-  ['none', [locked, atHome]],
+interface Scenario {
+  readonly callType: CallType;
+  readonly where: readonly [Somewhere, Somewhere];
+  /** They look at our candidate last. */
+  readonly isPatient?: boolean;
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  { callType: 'host_to_host', where: [outside, outside] },
+  { callType: 'host_to_srflx', where: [outside, atHome] },
+  { callType: 'host_to_relay', where: [behindFirewall, outside] },
+  { callType: 'srflx_to_srflx', where: [atHome, atHome] },
+  { callType: 'srflx_to_relay', where: [atHome, behindFirewall], isPatient: true },
+  { callType: 'relay_to_relay', where: [behindFirewall, behindFirewall] },
+  { callType: 'none', where: [locked, atHome] },
+  // What answers first is good enough for them, and that may be us.
+  { callType: 'none', where: [atHome, behindFirewall], isPatient: false },
 ];
 
-it.each(CALLS)('%s', async (callType, [where, elsewhere]) => {
-  const [a, b] = [endpointAt(where, 'a', true), endpointAt(elsewhere, 'b', false)];
+it.each(SCENARIOS)('$callType', async ({ callType, where: [where, elsewhere], isPatient = false }) => {
+  const a = endpointAt(where, 'a', true, isPatient);
+  const b = endpointAt(elsewhere, 'b', false, isPatient);
   for (const endpoint of [a, b]) await endpoint.gather();
   const [offered, answered] = exchange(a, b, a.describe(), () => b.describe());
   await b.take(offered);

@@ -61,7 +61,12 @@ const COLUMNS: readonly Column<CallRecord>[] = [
     cell: ({ evidence }) => <EvidenceTag evidence={evidence} />,
     sortBy: ({ evidence }) => evidence,
   },
-  { key: 'zones', label: 'Zones', cell: zonesText, sortBy: zonesText },
+  {
+    key: 'zones',
+    label: 'Zones',
+    cell: (call) => <span class="words">{zonesText(call)}</span>,
+    sortBy: zonesText,
+  },
   {
     key: 'start',
     label: 'Start (UTC)',

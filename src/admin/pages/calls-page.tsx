@@ -70,7 +70,12 @@ function callColumns(now: string): Column<CallStatus>[] {
       ),
       sortBy: ({ callId }) => callId,
     },
-    { key: 'zones', label: 'Zones', cell: zonesText, sortBy: zonesText },
+    {
+      key: 'zones',
+      label: 'Zones',
+      cell: (call) => <span class="words">{zonesText(call)}</span>,
+      sortBy: zonesText,
+    },
     { key: 'state', label: 'State', cell: stateText, sortBy: stateText },
     {
       key: 'type',
@@ -169,7 +174,9 @@ const STREAM_COLUMNS: readonly Column<Stream>[] = [
     key: 'stream',
     label: 'Stream',
     isRowHeader: true,
-    cell: ({ line, stream }) => `${line.index}: ${line.media}, ${stream.component.toUpperCase()}`,
+    cell: ({ line, stream }) => (
+      <span class="words">{`${line.index}: ${line.media}, ${stream.component.toUpperCase()}`}</span>
+    ),
   },
   { key: 'protocol', label: 'Protocol', cell: ({ line }) => line.protocol },
   {

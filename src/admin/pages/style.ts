@@ -20,7 +20,7 @@ a { color: var(--accent); text-underline-offset: .15em }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 2px }
 .skip { position: absolute; inset-inline-start: -100vw; background: var(--surface); padding: .5rem 1rem; z-index: 1 }
 .skip:focus { inset: .5rem auto auto .5rem }
-header, main, footer { max-width: 76rem; margin: 0 auto; padding: 0 1.25rem }
+header, main, footer { max-width: 84rem; margin: 0 auto; padding: 0 1.25rem }
 header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 2rem; padding-block: 1.1rem .8rem; border-bottom: 1px solid var(--rule) }
 .brand { font-weight: 650; letter-spacing: .01em } .brand span { color: var(--muted); font-weight: 400 }
 header ul { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.3rem; margin: 0; padding: 0 }
@@ -39,8 +39,8 @@ p { max-width: 48rem } .note, small { color: var(--muted); font-size: .9rem }
 .scroll { overflow-x: auto } .scroll, .facts { margin: 0 0 1.4rem }
 .scroll th:first-child:not([colspan]) { position: sticky; inset-inline-start: 0; background: var(--surface) }
 table { border-collapse: collapse; width: 100%; font-size: .93rem }
-caption { text-align: start; font-weight: 600; padding: .7rem .9rem; color: var(--text) }
-th, td { text-align: start; vertical-align: top; padding: .4rem .9rem; border-top: 1px solid var(--rule) }
+caption { text-align: start; font-weight: 600; padding: .7rem .75rem; color: var(--text) }
+th, td { text-align: start; vertical-align: top; padding: .4rem .75rem; border-top: 1px solid var(--rule) }
 th { font-weight: 500 } thead th { color: var(--muted); white-space: nowrap }
 td { font-variant-numeric: tabular-nums } .number { text-align: end; white-space: nowrap }
 .facts th { width: 42%; color: var(--muted) } .facts td { overflow-wrap: anywhere }
@@ -48,7 +48,7 @@ td { font-variant-numeric: tabular-nums } .number { text-align: end; white-space
 .metric th { min-width: 15rem; max-width: 34rem } .metric small { display: block; font-weight: 400 }
 .share { color: var(--muted) } .empty { color: var(--muted); padding-block: 1.2rem }
 .id, .address, code { font-family: ui-monospace, monospace; font-size: .92em } .id { overflow-wrap: anywhere }
-.address, time { white-space: nowrap } th .id { display: inline-block; min-width: 9rem; max-width: 22rem }
+.address, .words, time { white-space: nowrap } th .id { display: inline-block; width: max-content; max-width: min(22rem, 42vw) }
 .sort { color: inherit; text-decoration: none; display: inline-flex; gap: .35rem; align-items: baseline }
 .sort:hover { text-decoration: underline } .arrow { color: var(--accent) }
 .tag { display: inline-block; padding: 0 .5rem; border: 1px solid currentColor; border-radius: 1rem; font-size: .85em; white-space: nowrap }
@@ -71,7 +71,7 @@ footer ul { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem;
 button { font: inherit; color: inherit; background: var(--surface); border: 1px solid var(--muted); border-radius: .4rem; padding: .15rem .7rem; cursor: pointer }
 @media (max-width: 40rem) {
   header, main, footer { padding-inline: .9rem } th, td, caption { padding-inline: .6rem }
-  .scroll th[scope=row] { min-width: 0; max-width: 48vw } .scroll th .id { min-width: 0; max-width: 42vw }
+  .scroll th[scope=row] { max-width: 48vw } .metric th { min-width: 44vw } thead time { white-space: normal }
   dl.meanings { grid-template-columns: 1fr } dl.meanings dd { margin-bottom: .5rem }
 }
 @media print { nav, footer, .skip { display: none } }

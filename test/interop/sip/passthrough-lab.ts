@@ -40,8 +40,8 @@ export interface LabCall {
   readonly failed: readonly string[];
   /** Every offer and answer as the caller sent and got it. */
   readonly sdp: string;
-  /** Of the phone that called. */
-  readonly callerLog: string;
+  /** What the two phones logged: the caller, the callee. */
+  readonly phoneLogs: readonly [string, string];
   /** What the node has recorded. */
   readonly record: HistoryCall;
 }
@@ -102,7 +102,7 @@ function labWith(directory: string, node: BackgroundProcess): PassthroughLab {
         script,
         failed: [...script.output.matchAll(/^FAIL (?!call-)(.*)$/gm)].map((match) => match[1] ?? ''),
         sdp: await output(`${path}.sdp`),
-        callerLog: await output(`alice-${path}.log`),
+        phoneLogs: [await output(`alice-${path}.log`), await output(`bob-${path}.log`)],
         record,
       };
     },

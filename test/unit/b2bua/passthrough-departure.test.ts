@@ -3,7 +3,7 @@
  * other than ours must get through with its addresses, and any other must not.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EXTERNAL, INTERNAL } from '../../kit/b2bua-node.ts';
+import { EXTERNAL, INTERNAL, type ZoneOptions } from '../../kit/b2bua-node.ts';
 import { controlling, priority, useCandidate, username } from '../../kit/ice-rig.ts';
 import { BINDING, encode, REQUEST } from '../../kit/plain-stun.ts';
 import { CM_80, crlf, crypto, portsIn, SignallingRig } from './signalling-rig.ts';
@@ -36,13 +36,15 @@ let rig: SignallingRig;
 let toldA = 0;
 let toldB = 0;
 
-beforeEach(() => {
-  const zones = [EXTERNAL, INTERNAL].map((zone) => ({ ...zone, icePassthrough: true }));
-  rig = new SignallingRig({ zones });
+beforeEach(() => callBetween({ icePassthrough: true }));
+afterEach(() => expect(rig.end()).toEqual([]));
+
+/** Begins a call between zones of this kind. */
+function callBetween(kind: Pick<ZoneOptions, 'icePassthrough' | 'media'>): void {
+  rig = new SignallingRig({ zones: [EXTERNAL, INTERNAL].map((zone) => ({ ...zone, ...kind })) });
   [toldB = 0] = portsIn(rig.offer(sdp('a', A_BEFORE)));
   [toldA = 0] = portsIn(rig.answer(sdp('b', B_BEFORE)));
-});
-afterEach(() => expect(rig.end()).toEqual([]));
+}
 
 /** An audio line with rtcp-mux, its address in the line or (`isInherited`) in the session part. */
 function sdp(who: 'a' | 'b', { at, ufrag = who, candidates, more = [] }: Said, isInherited = false): string {
@@ -181,11 +183,31 @@ describe('an offer that names all the candidates it knows of', () => {
     const attributes = [username('bbbb:aaaa'), priority, controlling, useCandidate];
     const integrity = { algorithm: 'sha1', key: Buffer.from(PASSWORD_B) } as const;
     const check = encode({ method: BINDING, kind: REQUEST, transactionId, attributes }, { integrity });
-    const phone = rig.network.open('203.0.113.2', 40_000);
-    phone.send(check, { address: OUR_OUTER, port: toldA });
-    rig.network.advance(100);
-    phone.close();
+    let answers = 0;
+    const owner = { receive: () => void answers++ };
+    const phone = rig.network.bind({ address: '203.0.113.2', port: 40_000 }, owner);
+    if (!phone) throw new Error('the port is taken');
+    rig.network.send(phone, check, { address: OUR_OUTER, port: toldA });
+    rig.network.run(1000);
+    rig.network.unbind(phone);
+    expect(answers).toBe(1);
   }
+});
+
+describe('an edge, which does not look into checks,', () => {
+  beforeEach(() => {
+    rig.end();
+    callBetween({ media: 'relay' });
+  });
+
+  it('passes an offer that names the path', () => {
+    expect(exchange({ ...A_HOST, more: remoteCandidates(HOST_B) }, B_HOST)).toEqual([HOST_A, HOST_B]);
+  });
+
+  it('stays in the path where its own address is among all that are named', () => {
+    const more = remoteCandidates(HOST_B, `${OUR_OUTER} ${toldA}`);
+    expect(exchange({ ...A_HOST, more }, B_HOST)).toEqual(ours());
+  });
 });
 
 describe('once media has left', () => {
