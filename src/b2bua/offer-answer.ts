@@ -10,6 +10,7 @@ import { IceLiteAgent, iceCredentials } from '../ice/lite-agent.ts';
 import type { EndpointBook } from '../wire/endpoint.ts';
 import type { SdpDocument, SdpMedia } from '../wire/sdp.ts';
 import type { Agreement } from './agreement.ts';
+import { readRemoteLines } from './bundle.ts';
 import type { Call, Leg, Line, OfferedLine, OwnKey, PendingOffer } from './call.ts';
 import { CARRIES_OPAQUE, type Component } from './component.ts';
 import { chooseCrypto, type Refusal } from './encryption-policy.ts';
@@ -26,7 +27,7 @@ import {
 import type { MediaPorts } from './media-ports.ts';
 import type { NgRequest } from './ng-request.ts';
 import { departureOf, isDirect, lentCandidates, standIn, translateRemoteCandidates } from './passthrough.ts';
-import { isDtls, type RemoteLine, readRemoteLine } from './remote-line.ts';
+import { isDtls, type RemoteLine } from './remote-line.ts';
 import { formatCrypto } from './sdes.ts';
 import {
   type DisabledLine,
@@ -146,9 +147,9 @@ export class OfferAnswer {
     return this.#settings.zones[leg.zone] as ZoneSettings;
   }
 
-  #read(document: SdpDocument, request: NgRequest, passesDtls: boolean): RemoteLine[] {
+  #read(document: SdpDocument, request: NgRequest, passesUntouched: boolean): RemoteLine[] {
     const override = request.flags.has('SIP-source-address') ? request.receivedFrom : undefined;
-    return document.media.map((line) => readRemoteLine(line, { override, passesDtls }));
+    return readRemoteLines(document, { override, passesUntouched });
   }
 
   /**
@@ -271,7 +272,11 @@ export class OfferAnswer {
     const { offered } = far;
     // An earlier answer (of a fork) may have given the ports back.
     const hasPorts = near.rtp !== undefined && far.rtp !== undefined;
-    if (answered.kind !== offered?.kind || !hasPorts) return this.#disabledLine(near, far, offer);
+    // Whoever does not bundle cannot have a line that the offerer has no transport for.
+    const hasTransport = offer.bundled !== 'only' || answered.bundled !== 'no';
+    if (answered.kind !== offered?.kind || !hasPorts || !hasTransport) {
+      return this.#disabledLine(near, far, offer);
+    }
     const carries = carriesOf(offered.kind, offered.mode);
     if (offered.mode !== 'terminated') {
       const isPassing = offered.mode === 'relayed' || answered.ice?.hasCandidates === true;

@@ -41,6 +41,8 @@ export interface RemoteLine {
   readonly cryptos: readonly SdesCrypto[];
   /** Undefined: no ICE. */
   readonly ice: RemoteIce | undefined;
+  /** `grouped`: it shares the transport of another line; `only`: and has no port of its own. See `bundle`. */
+  readonly bundled: 'no' | 'grouped' | 'only';
   readonly direction: MediaDirection;
   readonly isNullAddress: boolean;
   /** Hz by payload type. */
@@ -67,8 +69,8 @@ export interface TransportAddress {
 export interface AddressView {
   /** In place of the addresses in the SDP (flag `SIP-source-address`); undefined: those are trusted. */
   readonly override: string | undefined;
-  /** Packets may pass untouched: DTLS-SRTP can be carried, though we cannot end it. */
-  readonly passesDtls: boolean;
+  /** Packets may pass untouched: DTLS-SRTP and bundled lines can be carried, though we cannot end them. */
+  readonly passesUntouched: boolean;
 }
 
 export function readRemoteLine(line: SdpMedia, view: AddressView): RemoteLine {
@@ -81,7 +83,7 @@ export function readRemoteLine(line: SdpMedia, view: AddressView): RemoteLine {
   // With ICE it is no hold, but stands for candidates that are still to come (RFC 8840 §4.1.1).
   const isNullAddress = !hasIce && connection !== undefined && isUnspecified(connection);
   return {
-    kind: kindOfLine(line, connection, view),
+    kind: line.port === 0 ? 'refused' : kindServed(line, view),
     media: line.media,
     protocol: line.protocol,
     formats: line.formats,
@@ -97,11 +99,20 @@ export function readRemoteLine(line: SdpMedia, view: AddressView): RemoteLine {
     ice: hasIce
       ? { ufrag, password, hasCandidates: hasCandidates(line), hasRtcpCandidates: hasRtcpCandidates(line) }
       : undefined,
+    bundled: 'no',
     direction: line.direction(),
     isNullAddress,
     clockRates: clockRates(line),
     silence: silenceBytes(line),
   };
+}
+
+/** What the line is, whatever its port says. */
+export function kindServed(line: SdpMedia, view: AddressView): LineKind {
+  if (line.portCount !== 1 || line.connection() === undefined) return 'unserved';
+  if (RTP_PROTOCOLS.includes(line.protocol)) return 'rtp';
+  if (DTLS_RTP_PROTOCOLS.includes(line.protocol)) return view.passesUntouched ? 'rtp' : 'unserved';
+  return OPAQUE_PROTOCOL.test(line.protocol) ? 'opaque' : 'unserved';
 }
 
 /** Whether the keys are agreed on by DTLS. */
@@ -126,14 +137,6 @@ export function isSecure(protocol: string): boolean {
 /** Whether the line is on hold: somebody does not listen, or does not speak. */
 export function isHeld(line: RemoteLine): boolean {
   return line.direction !== 'sendrecv' || line.isNullAddress;
-}
-
-function kindOfLine(line: SdpMedia, connection: ConnectionData | undefined, view: AddressView): LineKind {
-  if (line.port === 0) return 'refused';
-  if (line.portCount !== 1 || connection === undefined) return 'unserved';
-  if (RTP_PROTOCOLS.includes(line.protocol)) return 'rtp';
-  if (DTLS_RTP_PROTOCOLS.includes(line.protocol)) return view.passesDtls ? 'rtp' : 'unserved';
-  return OPAQUE_PROTOCOL.test(line.protocol) ? 'opaque' : 'unserved';
 }
 
 function rtcpAddress(

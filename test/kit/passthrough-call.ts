@@ -153,7 +153,7 @@ export class PassthroughCall {
   }
 
   /** Lets ICE conclude, and the endpoints say what they selected, each in its manner; relays get channels or not. */
-  conclude({ bindsChannels = true } = {}): this {
+  conclude({ bindsChannels = true }: { readonly bindsChannels?: boolean } = {}): this {
     const agents = [this.caller, this.callee].map(({ agent }) => agent);
     this.#world.network.runUntil(() => agents.every(({ isConcluded }) => isConcluded), CONCLUSION_MS);
     if (bindsChannels) for (const agent of agents) agent.bindChannels();

@@ -354,3 +354,47 @@ describe('passthrough and ICE support together', () => {
     expect(answered).not.toMatch(/a=(ice|candidate)/);
   });
 });
+
+describe('lines of a BUNDLE group', () => {
+  const DTLS = ['fingerprint:sha-256 AA', 'setup:actpass', MUX];
+  const sections = (address: string, audioLine: readonly string[], videoLine: readonly string[]): string =>
+    crlf(
+      ['v=0', `o=phone 7 1 IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0', 'a=group:BUNDLE 0 1'],
+      audioLine,
+      videoLine,
+    );
+  const audioOf = (...attributes: string[]): string[] =>
+    audio('UDP/TLS/RTP/SAVPF', 'mid:0', ...DTLS, ...attributes);
+  const videoOf = (port: number, ...attributes: string[]): string[] =>
+    [`m=video ${port} UDP/TLS/RTP/SAVPF 96`, 'a=mid:1', ...DTLS.map((one) => `a=${one}`)].concat(
+      attributes.map((one) => `a=${one}`),
+    );
+  const ICE_OF_A = [UFRAG_A, PWD_A, HOST_A];
+  const ICE_OF_B = [UFRAG_B, PWD_B, HOST_B];
+
+  it.each([
+    ['each tells of ICE', 40_002, ICE_OF_A, ICE_OF_B],
+    ['only the first tells of candidates', 40_002, ICE_OF_A.slice(0, 2), ICE_OF_B.slice(0, 2)],
+    ['only the first tells of ICE', 40_002, [], []],
+    ['the second has no port without the first', 0, ['bundle-only', UFRAG_A, PWD_A], []],
+  ])('pass together, where %s', (_, port, ofOffer, ofAnswer) => {
+    const offer = sections(A, audioOf(...ICE_OF_A), videoOf(port, ...ofOffer));
+    const offered = rig.offer(offer);
+    const outOfOffer = edits(offer, offered).out;
+    expect(outOfOffer.filter((line) => line.startsWith('a='))).toEqual([]);
+    const answer = sections(B, audioOf(...ICE_OF_B), videoOf(40_000, ...ofAnswer));
+    const answered = rig.answer(answer);
+    expect(edits(answer, answered).out.filter((line) => line.startsWith('a='))).toEqual([]);
+    expect(Math.min(...portsIn(answered))).toBeGreaterThan(0);
+    const again = rig.offer(sections(A, audioOf(...ICE_OF_A), videoOf(40_000)), { 'to-tag': 'B' });
+    expect(Math.min(...portsIn(again))).toBeGreaterThan(0);
+    rig.answer(answer);
+  });
+
+  it('of which one cannot be without the other is refused by one who does not bundle', () => {
+    rig.offer(sections(A, audioOf(...ICE_OF_A), videoOf(0, 'bundle-only', UFRAG_A, PWD_A)));
+    const answer = sections(B, audioOf(...ICE_OF_B), videoOf(40_002, ...ICE_OF_B));
+    const answered = rig.answer(answer.replace('a=group:BUNDLE 0 1\r\n', ''));
+    expect(portsIn(answered)[1]).toBe(0);
+  });
+});

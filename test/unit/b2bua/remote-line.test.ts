@@ -4,7 +4,7 @@ import { type AddressView, isHeld, type RemoteLine, readRemoteLine } from '../..
 import { SdpDocument } from '../../../src/wire/sdp.ts';
 import { CM_80, crypto, sdpOf } from './signalling-rig.ts';
 
-const SEEN: AddressView = { override: undefined, passesDtls: false };
+const SEEN: AddressView = { override: undefined, passesUntouched: false };
 
 function lineOf(section: readonly string[], view: AddressView = SEEN, address = '192.0.2.1'): RemoteLine {
   const media = SdpDocument.parse(sdpOf(address, section))?.media[0];
@@ -40,7 +40,7 @@ describe('the kind of a line', () => {
   ];
   it.each(cases)('%s is %s; where DTLS passes it is %s', (line, kind, passing) => {
     expect(lineOf([`m=${line}`]).kind).toBe(kind);
-    expect(lineOf([`m=${line}`], { ...SEEN, passesDtls: true }).kind).toBe(passing);
+    expect(lineOf([`m=${line}`], { ...SEEN, passesUntouched: true }).kind).toBe(passing);
   });
 
   it('is unserved where all of its addresses are multicast', () => {
