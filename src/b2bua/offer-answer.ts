@@ -5,13 +5,12 @@
  * An offer opens ports and makes keys, and changes nothing for packets that flow: it may be refused, or
  * never answered. The answer puts both sides' descriptions in force at once.
  */
-import { hostCandidateLine } from '../ice/candidates.ts';
 import { IceLiteAgent, iceCredentials } from '../ice/lite-agent.ts';
 import type { EndpointBook } from '../wire/endpoint.ts';
 import type { SdpDocument, SdpMedia } from '../wire/sdp.ts';
 import type { Agreement } from './agreement.ts';
 import { readRemoteLines } from './bundle.ts';
-import type { Call, Leg, Line, OfferedLine, OwnKey, PendingOffer } from './call.ts';
+import type { Call, Leg, Line, OwnKey, PendingOffer } from './call.ts';
 import { CARRIES_OPAQUE, type Component } from './component.ts';
 import { chooseCrypto, type Refusal } from './encryption-policy.ts';
 import {
@@ -26,24 +25,24 @@ import {
 } from './line-plan.ts';
 import type { MediaPorts } from './media-ports.ts';
 import type { NgRequest } from './ng-request.ts';
-import { departureOf, isDirect, lentCandidates, standIn, translateRemoteCandidates } from './passthrough.ts';
-import { isDtls, type RemoteLine } from './remote-line.ts';
-import { formatCrypto } from './sdes.ts';
 import {
-  type DisabledLine,
-  type KeptLine,
-  rewriteSdp,
-  type TerminatedLine,
-  type WrittenLine,
-} from './sdp-rewrite.ts';
+  answeredCrypto,
+  connectionOf,
+  cryptoValue,
+  iceLines,
+  inUseFirst,
+  lacksKey,
+  untouchedLine,
+  writtenLine,
+} from './our-side.ts';
+import { departureOf, isDirect, standIn, translateRemoteCandidates } from './passthrough.ts';
+import { isDtls, type RemoteLine } from './remote-line.ts';
+import { rewriteSdp, type WrittenLine } from './sdp-rewrite.ts';
 import type { B2buaCrypto, B2buaSettings, ZoneSettings } from './settings.ts';
 import type { SrtpSuite } from './srtp/suites.ts';
 
 /** The text that makes proxies try another engine; to the letter. */
 export const NO_PORTS = 'Ran out of ports';
-
-/** We have one address a leg, so one candidate a component. */
-const LOCAL_PREFERENCE = 65_535;
 
 export interface OfferAnswerParts {
   readonly settings: B2buaSettings;
@@ -226,7 +225,7 @@ export class OfferAnswer {
       isRtp: plan.kind === 'rtp',
       cryptos: cryptos.map((key) => cryptoValue(key.tag, key)),
       hasRtcpMux,
-      ice: ice && this.#iceLines(answerer, line, ice, line.isMuxed && hasRtcpMux),
+      ice: ice && iceLines(answerer, line, ice, line.isMuxed && hasRtcpMux),
     });
   }
 
@@ -316,7 +315,7 @@ export class OfferAnswer {
       isRtp,
       cryptos: nearCrypto && nearKey ? [cryptoValue(nearCrypto.tag, nearKey)] : [],
       hasRtcpMux: nearMux,
-      ice: near.ice && this.#iceLines(offerer, near, near.ice, nearMux),
+      ice: near.ice && iceLines(offerer, near, near.ice, nearMux),
     });
   }
 
@@ -407,72 +406,9 @@ export class OfferAnswer {
     return (isRestart ? undefined : peerOf(line.ice)) ?? this.#newIceAgent();
   }
 
-  #iceLines(leg: Leg, line: Line, agent: IceLiteAgent, isMuxed: boolean): TerminatedLine['ice'] {
-    const { address } = connectionOf(leg);
-    const components = isMuxed ? line.components.slice(0, 1) : line.components;
-    const candidates = components.map(({ localPort }, i) =>
-      hostCandidateLine(i + 1, address, localPort, LOCAL_PREFERENCE),
-    );
-    return { local: agent.local, candidates };
-  }
-
   #newIceAgent(): IceLiteAgent {
     return new IceLiteAgent(iceCredentials((bytes) => this.#crypto.randomFill(bytes)));
   }
-}
-
-/**
- * Whether an answer leaves open how a line is encrypted: it must be, or says so, or tries, with no key that was
- * offered.
- */
-function lacksKey(offered: OfferedLine, answer: RemoteLine): boolean {
-  const isTried = offered.cryptos.length > 0 && answer.cryptos.length > 0;
-  const isEncrypted = offered.mustEncrypt || answer.isSecureProtocol || isTried;
-  return isEncrypted && !answeredCrypto(offered, answer);
-}
-
-/** Their key and ours of the a=crypto that an answer took. */
-function answeredCrypto(
-  offered: OfferedLine,
-  answer: RemoteLine,
-): { readonly theirs: RemoteLine['cryptos'][number]; readonly own: OwnKey } | undefined {
-  for (const theirs of answer.cryptos) {
-    const own = offered.cryptos.find(
-      ({ tag, suite }) => tag === theirs.tag && suite.name === theirs.suite.name,
-    );
-    if (own) return { theirs, own };
-  }
-  return undefined;
-}
-
-function writtenLine(
-  line: Line,
-  isMuxed: boolean,
-  isNullAddress: boolean,
-  terminated: TerminatedLine | undefined,
-): DisabledLine | KeptLine {
-  const [rtp, rtcp] = line.components;
-  if (!rtp) return { kind: 'disabled', form: undefined };
-  const rtcpPort = isMuxed ? rtp.localPort : (rtcp ?? rtp).localPort;
-  const untouched = { isDirect: false, lent: [], remoteCandidates: undefined };
-  return { kind: 'kept', port: rtp.localPort, rtcpPort, isNullAddress, terminated, ...untouched };
-}
-
-/**
- * @param leg whose ports the receiver of the SDP is told
- * @param said of the line by the other side; who multiplexes RTCP and has no candidate for it is lent none either
- */
-function untouchedLine(
-  leg: Leg,
-  line: Line,
-  { ice, hasRtcpMux, isNullAddress }: RemoteLine,
-  hasLeft: boolean,
-): DisabledLine | KeptLine {
-  const components = hasRtcpMux && !ice?.hasRtcpCandidates ? line.components.slice(0, 1) : line.components;
-  const ports = components.map(({ localPort }) => localPort);
-  const lent = ice && !hasLeft ? lentCandidates(connectionOf(leg).address, ports) : [];
-  const written = writtenLine(line, false, isNullAddress, undefined);
-  return written.kind === 'kept' ? { ...written, isDirect: hasLeft, lent } : written;
 }
 
 function modeOfPlan(plan: LinePlan): LineMode {
@@ -482,21 +418,4 @@ function modeOfPlan(plan: LinePlan): LineMode {
 /** The agent, if it is a peer of ours rather than somebody's stand-in. */
 function peerOf(agent: IceLiteAgent | undefined): IceLiteAgent | undefined {
   return agent?.part === 'peer' ? agent : undefined;
-}
-
-function connectionOf(leg: Leg): { family: 'IP4' | 'IP6'; address: string } {
-  const address = leg.mediaAddress ?? leg.address.advertised;
-  return { family: address.includes(':') ? 'IP6' : 'IP4', address };
-}
-
-/** A phone that takes the first suite it knows would otherwise change suite and key at a re-INVITE. */
-function inUseFirst(keys: readonly OwnKey[], inUse: string | undefined): readonly OwnKey[] {
-  return [
-    ...keys.filter(({ suite }) => suite.name === inUse),
-    ...keys.filter(({ suite }) => suite.name !== inUse),
-  ];
-}
-
-function cryptoValue(tag: number, { suite, masterKey, masterSalt }: OwnKey): string {
-  return formatCrypto(tag, suite.name, masterKey, masterSalt, true);
 }
