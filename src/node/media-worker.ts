@@ -121,7 +121,7 @@ class MediaWorker {
       crypto: createB2buaCrypto(),
       mediaCrypto: typeof fast === 'string' ? createNodeMediaCrypto(this.#engine.bytes) : fast,
       events: {
-        callEnded: (call) => post({ say: 'call-ended', call }),
+        callEnded: (call) => post({ say: 'call-ended', json: JSON.stringify(call) }),
         unknownFlag: (text) => post({ say: 'unknown-flag', text }),
       },
       counters: this.#counters.subarray(

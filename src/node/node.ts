@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type AdminServer, startAdminServer } from '../admin/server.ts';
+import type { EndedCall } from '../b2bua/ended-call.ts';
 import type { B2buaSettings } from '../b2bua/settings.ts';
 import type { Config } from '../config/config.ts';
 import { configWarnings } from '../config/cross-checks.ts';
@@ -91,8 +92,10 @@ export class CausewayNode {
           tls,
           reportsAllocations: log.isLevelEnabled('debug'),
           onEvent: (event) => {
-            logEvent(log, flags, event);
-            if (event.say === 'call-ended') metrics?.ended(event.call);
+            if (event.say !== 'call-ended') return logEvent(log, flags, event);
+            const call = JSON.parse(event.json) as EndedCall;
+            logEndedCall(log, call);
+            metrics?.ended(call);
           },
           onDeath: (worker, error) => {
             log.fatal({ err: error }, `media worker ${worker} died`);
@@ -233,7 +236,11 @@ class FlagLog {
   }
 }
 
-function logEvent(log: Logger, flags: FlagLog, event: WorkerEvent): void {
+function logEndedCall(log: Logger, { callId, reason }: EndedCall): void {
+  log[reason === 'deleted' ? 'debug' : 'info']({ callId, reason }, 'call ended');
+}
+
+function logEvent(log: Logger, flags: FlagLog, event: Exclude<WorkerEvent, { say: 'call-ended' }>): void {
   switch (event.say) {
     case 'allocated': {
       const { allocation, client, user, relayAddresses } = event;
@@ -241,11 +248,6 @@ function logEvent(log: Logger, flags: FlagLog, event: WorkerEvent): void {
     }
     case 'ended':
       return log.debug({ allocation: event.allocation, reason: event.reason }, 'relay ended');
-    case 'call-ended': {
-      const { callId, reason } = event.call;
-      const level = reason === 'deleted' ? 'debug' : 'info';
-      return log[level]({ callId, reason }, 'call ended');
-    }
     case 'unknown-flag':
       return flags.unknown(event.text);
     case 'rate-limited':
