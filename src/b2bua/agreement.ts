@@ -4,9 +4,8 @@
  */
 import type { DatagramIo } from '../wire/datagram-io.ts';
 import type { MediaCrypto } from '../wire/media-crypto.ts';
-import type { Call, Leg, Line, OwnKey } from './call.ts';
+import type { Call, Leg, Line, LineMode, OwnKey } from './call.ts';
 import { CARRIES_OPAQUE, type Component } from './component.ts';
-import type { LineMode } from './line-plan.ts';
 import type { MediaPorts } from './media-ports.ts';
 import type { NgRequest } from './ng-request.ts';
 import type { RemoteLine, TransportAddress } from './remote-line.ts';

@@ -7,9 +7,7 @@ import type { OwnAddresses, Side } from '../ice/path.ts';
 import { PathTracker } from '../ice/path-tracker.ts';
 import type { SdpDocument } from '../wire/sdp.ts';
 import type { Component } from './component.ts';
-import type { LineMode } from './line-plan.ts';
 import type { NgRequest } from './ng-request.ts';
-import type { Departure } from './passthrough.ts';
 import type { RemoteLine } from './remote-line.ts';
 import type { ZoneAddress } from './settings.ts';
 import type { SrtpReceiver } from './srtp/srtp-receiver.ts';
@@ -21,6 +19,23 @@ const RECEIVERS_KEPT = 4;
 
 /** Forks that have answered at one leg, and may yet be named. */
 const EARLIER_TAGS_MAX = 32;
+
+/**
+ * What we are to a line.
+ * - `terminated`: the other end of each leg, with keys of our own
+ * - `relayed`: a relay, to which packets, keys and candidates are all the same (an edge node)
+ * - `passthrough`: the same, and a stand-in for each side on a candidate of ours, until ICE finds a better path
+ */
+export type LineMode = 'terminated' | 'relayed' | 'passthrough';
+
+/**
+ * An offer told that ICE has found a path that leaves us. Then m= and c= lines name the ends of that path (RFC 8839
+ * §4.4.1.2.2), and phones send to where these lines say: they go on as they are.
+ * - `named`: the offer names the other end
+ * - `likely`: it names all candidates that it knows of, as some phones do. Such phones send to where m= and c= say
+ *   whatever was selected, which must then be where all may send to.
+ */
+export type Departure = 'named' | 'likely';
 
 /** A key of ours for one line, leg and suite: what we send to that side is encrypted with it, and nothing else ever. */
 export interface OwnKey {

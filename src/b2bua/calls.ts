@@ -5,12 +5,13 @@ import type { AddressFamily } from '../wire/sdp-fields.ts';
 import { Call, Leg } from './call.ts';
 import { B2BUA, ZONE, ZONE_COUNTERS } from './counters.ts';
 import { endedCall } from './ended-call.ts';
+import type { B2buaEvents } from './events.ts';
 import { type CallReport, type Observer, reportCall } from './inspect.ts';
 import type { MediaPorts } from './media-ports.ts';
 import { KnownAddresses } from './own-addresses.ts';
 import type { Reception } from './reception.ts';
 import { isHeld } from './remote-line.ts';
-import type { B2buaEvents, B2buaSettings, CallEnd } from './settings.ts';
+import type { B2buaSettings, CallEnd } from './settings.ts';
 import type { B2buaSharedState } from './shared-state.ts';
 
 const ENDED: Readonly<Record<CallEnd, number>> = {

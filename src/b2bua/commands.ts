@@ -5,10 +5,12 @@ import type { AddressFamily } from '../wire/sdp-fields.ts';
 import type { Call, Leg } from './call.ts';
 import type { Calls } from './calls.ts';
 import { B2BUA } from './counters.ts';
+import type { B2buaEvents } from './events.ts';
 import { queryDictionary } from './inspect.ts';
-import { type NgDictionary, type NgRequest, parseNgRequest } from './ng-request.ts';
+import type { NgDictionary, NgRequest } from './ng-request.ts';
 import type { OfferAnswer } from './offer-answer.ts';
-import type { B2buaEvents, B2buaSettings } from './settings.ts';
+import { parseNgRequest } from './parse-ng-request.ts';
+import type { B2buaSettings } from './settings.ts';
 
 /** The text that makes proxies try another engine; to the letter. */
 const TOO_MANY_CALLS = 'Parallel session limit reached';

@@ -20,13 +20,14 @@ import { Calls } from './calls.ts';
 import { Commands } from './commands.ts';
 import { SHOWN_MAX } from './component.ts';
 import { B2BUA } from './counters.ts';
+import type { B2buaEvents } from './events.ts';
 import type { CallReport } from './inspect.ts';
 import { MediaPath } from './media-path.ts';
 import { MediaPorts, type MultiplexedSockets } from './media-ports.ts';
 import type { NgDictionary } from './ng-request.ts';
 import { OfferAnswer } from './offer-answer.ts';
 import { Reception } from './reception.ts';
-import type { B2buaCrypto, B2buaEvents, B2buaSettings } from './settings.ts';
+import type { B2buaCrypto, B2buaSettings } from './settings.ts';
 import type { B2buaSharedState } from './shared-state.ts';
 
 /** What a core is made of; see each type for what is asked of it. */

@@ -1,5 +1,5 @@
 /** What becomes of each line of an offer on its way to the other side: served how, or disabled in which form. */
-import type { Line } from './call.ts';
+import type { Line, LineMode } from './call.ts';
 import { CARRIES_OPAQUE, CARRIES_RTCP, CARRIES_RTP } from './component.ts';
 import {
   chooseCrypto,
@@ -15,14 +15,6 @@ import { passthroughObstacle, type ZoneSettings } from './settings.ts';
 
 const BFCP_DISABLED: DisabledForm = { protocol: 'TCP/BFCP', formats: ['*'] };
 const IX_DISABLED: DisabledForm = { protocol: 'RTP/AVP', formats: ['0'] };
-
-/**
- * What we are to a line.
- * - `terminated`: the other end of each leg, with keys of our own
- * - `relayed`: a relay, to which packets, keys and candidates are all the same (an edge node)
- * - `passthrough`: the same, and a stand-in for each side on a candidate of ours, until ICE finds a better path
- */
-export type LineMode = 'terminated' | 'relayed' | 'passthrough';
 
 /** How a line of an offer goes on to the other side. */
 export type LinePlan =

@@ -10,7 +10,7 @@ import type { EndpointBook } from '../wire/endpoint.ts';
 import type { SdpDocument, SdpMedia } from '../wire/sdp.ts';
 import type { Agreement } from './agreement.ts';
 import { readRemoteLines } from './bundle.ts';
-import type { Call, Leg, Line, OwnKey, PendingOffer } from './call.ts';
+import type { Call, Leg, Line, LineMode, OwnKey, PendingOffer } from './call.ts';
 import { CARRIES_OPAQUE, type Component } from './component.ts';
 import { chooseCrypto, type Refusal } from './encryption-policy.ts';
 import {
@@ -18,7 +18,6 @@ import {
   allowsPassthrough,
   answersIce,
   carriesOf,
-  type LineMode,
   type LinePlan,
   offersIce,
   planLine,

@@ -8,7 +8,7 @@ import { parseAddress } from '../wire/address.ts';
 import type { EndpointBook } from '../wire/endpoint.ts';
 import type { SdpMedia } from '../wire/sdp.ts';
 import { formatRemoteCandidates, parseCandidate, parseRemoteCandidates } from '../wire/sdp-candidate.ts';
-import type { Line } from './call.ts';
+import type { Departure, Line } from './call.ts';
 import type { RemoteIce } from './remote-line.ts';
 
 /** Priorities are 2 and 1, below every candidate that follows RFC 8445 §5.1.2.1 with at most 253 components. */
@@ -32,15 +32,6 @@ export function standIn(before: IceLiteAgent | undefined, credentials: RemoteIce
     before?.part === 'stand-in' && before.local.ufrag === ufrag && before.local.password === password;
   return isSame ? before : new IceLiteAgent({ ufrag, password }, 'stand-in');
 }
-
-/**
- * An offer told that ICE has found a path that leaves us. Then m= and c= lines name the ends of that path (RFC 8839
- * §4.4.1.2.2), and phones send to where these lines say: they go on as they are.
- * - `named`: the offer names the other end
- * - `likely`: it names all candidates that it knows of, as some phones do. Such phones send to where m= and c= say
- *   whatever was selected, which must then be where all may send to.
- */
-export type Departure = 'named' | 'likely';
 
 /**
  * What an offer tells of the path, or the one of before, until a restart: a hold may tell nothing new.

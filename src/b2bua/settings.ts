@@ -1,7 +1,6 @@
 /** What a B2BUA core is told once at its start, already validated and resolved to addresses. */
 import type { PortRange } from '../wire/port-claims.ts';
 import type { Hmac } from '../wire/stun-writer.ts';
-import type { EndedCall } from './ended-call.ts';
 import type { Keystream } from './srtp/key-derivation.ts';
 
 export interface B2buaSettings {
@@ -82,10 +81,3 @@ export interface B2buaCrypto {
 }
 
 export type CallEnd = 'deleted' | 'media timeout' | 'offer timeout' | 'closed';
-
-/** What the core reports as it happens. Never called per packet. */
-export interface B2buaEvents {
-  callEnded(call: EndedCall): void;
-  /** A key or flag of a command that means nothing here. The same one may be reported again. */
-  unknownFlag(text: string): void;
-}

@@ -7,6 +7,8 @@ export interface PrometheusSource {
   counters(): readonly CounterBlock[];
   /** Traffic of each zone of the B2BUA. */
   links(): readonly LinkCounters[];
+  /** ICE passthrough metrics of the running interval, under collectd's names; empty where there are no calls. */
+  iceCounters(): Readonly<Record<string, number>>;
   workers(): number;
   /** Name of the engine in use. */
   engine(): string;
@@ -39,6 +41,7 @@ export class PrometheusMetrics {
       received: link.bytesReceived,
       sent: link.bytesSent,
     }));
+    this.#registerIceMetrics();
     this.#registerGauge('causeway_workers', 'Worker threads that move media', [], () => ({
       labels: {},
       value: source.workers(),
@@ -87,6 +90,20 @@ export class PrometheusMetrics {
         },
       });
     }
+  }
+
+  #registerIceMetrics(): void {
+    const { iceCounters } = this.#source;
+    new Gauge({
+      name: 'causeway_ice_passthrough_calls',
+      help: 'ICE passthrough metrics of the running interval, named as collectd is told them',
+      labelNames: ['metric'],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [metric, value] of Object.entries(iceCounters())) this.set({ metric }, value);
+      },
+    });
   }
 
   #registerLinks(

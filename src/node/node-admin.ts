@@ -65,6 +65,7 @@ export class NodeAdmin implements AdminSource {
     this.#metrics = new PrometheusMetrics({
       counters: () => [...(media?.counters() ?? []), ...(metrics?.counters() ?? [])],
       links: () => this.links(),
+      iceCounters: () => metrics?.store.iceCounters() ?? {},
       workers: () => media?.workers.length ?? 0,
       engine: () => engine,
       version: this.#version,

@@ -4,7 +4,8 @@
  */
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { type NgDictionary, parseNgRequest } from '../../src/b2bua/ng-request.ts';
+import type { NgDictionary } from '../../src/b2bua/ng-request.ts';
+import { parseNgRequest } from '../../src/b2bua/parse-ng-request.ts';
 import { NgResponder } from '../../src/node/ng-responder.ts';
 import {
   BENCODE_VALUES_MAX,

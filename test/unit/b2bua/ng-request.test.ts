@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type NgDictionary, type NgRequest, parseNgRequest } from '../../../src/b2bua/ng-request.ts';
+import type { NgDictionary, NgRequest } from '../../../src/b2bua/ng-request.ts';
+import { parseNgRequest } from '../../../src/b2bua/parse-ng-request.ts';
 import { emptyDictionary } from '../../../src/wire/bencode.ts';
 
 /** What a command with nothing said means. */

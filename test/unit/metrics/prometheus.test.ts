@@ -56,6 +56,7 @@ function metrics(blocks: readonly CounterBlock[]): PrometheusMetrics {
     links: () => [
       { name: 'external', packetsReceived: 3, bytesReceived: 516, packetsSent: 2, bytesSent: 344 },
     ],
+    iceCounters: () => ({ b2buacalls: 4, icecalls: 2 }),
     workers: () => 2,
     engine: () => 'batch',
     version: '0.1.0',
@@ -178,6 +179,13 @@ describe('/metrics', () => {
     expect(await valuesOf([], 'causeway_workers')).toEqual([{ labels: {}, value: 2 }]);
     expect(await valuesOf([], 'causeway_build_info')).toEqual([{ labels: { version: '0.1.0' }, value: 1 }]);
     expect(await valuesOf([], 'process_cpu_seconds_total')).toHaveLength(1);
+  });
+
+  it('has the ICE passthrough metrics of the running interval under the names collectd is told', async () => {
+    expect(await valuesOf([], 'causeway_ice_passthrough_calls')).toEqual([
+      { labels: { metric: 'b2buacalls' }, value: 4 },
+      { labels: { metric: 'icecalls' }, value: 2 },
+    ]);
   });
 
   it('has the traffic of each zone by direction', async () => {
