@@ -86,9 +86,7 @@ export class Agreement {
   connect(call: Call, offerer: Leg, answerer: Leg): void {
     for (const leg of call.legs) {
       if (leg === offerer || leg === answerer) continue;
-      if (leg.peer === offerer || leg.peer === answerer) {
-        for (const component of leg.components) component.forwardsTo = component.forwardsRtcpTo = undefined;
-      }
+      if (leg.peer === offerer || leg.peer === answerer) leg.forwardNowhere();
     }
     offerer.peer = answerer;
     answerer.peer = offerer;

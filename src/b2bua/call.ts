@@ -192,6 +192,11 @@ export class Leg {
     return this.lines.flatMap(({ components }) => components);
   }
 
+  /** What it sends reaches nobody any more. */
+  forwardNowhere(): void {
+    for (const component of this.components) component.forwardsTo = component.forwardsRtcpTo = undefined;
+  }
+
   applyMuting(): void {
     for (const { components, remote } of this.lines) {
       for (const component of components) {

@@ -78,13 +78,11 @@ export class Calls {
     count(this.#parts.counters, B2BUA.callsCreated, -1);
   }
 
-  end(call: Call, reason: CallEnd): CallReport {
-    const report = this.report(call);
+  end(call: Call, reason: CallEnd): void {
     const ended = endedCall(call, reason, this.#observer());
     this.#remove(call);
     count(this.#parts.counters, ENDED[reason]);
     this.#parts.events.callEnded(ended);
-    return report;
   }
 
   /** `wanted`: the family of its address, where the zone has it. */
@@ -115,7 +113,7 @@ export class Calls {
     for (const other of call.legs) {
       if (other.peer !== leg) continue;
       other.peer = undefined;
-      for (const component of other.components) component.forwardsTo = component.forwardsRtcpTo = undefined;
+      other.forwardNowhere();
     }
   }
 

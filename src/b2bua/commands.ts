@@ -184,18 +184,14 @@ export class Commands {
       if (request.flags.has('fatal')) return new Refused(NOT_DELETED);
       return { result: 'ok', warning: NOT_DELETED };
     }
+    const report = { result: 'ok', ...queryDictionary(calls.report(call)) };
     const branch = branchToDelete(call, request);
-    if (branch) {
-      const report = queryDictionary(calls.report(call));
-      calls.removeLeg(call, branch);
-      return { result: 'ok', ...report };
-    }
     const delaySeconds = Math.min(request.deleteDelaySeconds ?? 0, DELETE_DELAY_SECONDS_MAX);
-    if (delaySeconds > 0) {
+    if (branch) calls.removeLeg(call, branch);
+    else if (delaySeconds > 0) {
       call.deleteAtMs = Math.min(call.deleteAtMs ?? Infinity, this.#nowMs + delaySeconds * 1000);
-      return { result: 'ok', ...queryDictionary(calls.report(call)) };
-    }
-    return { result: 'ok', ...queryDictionary(calls.end(call, 'deleted')) };
+    } else calls.end(call, 'deleted');
+    return report;
   }
 
   #query(request: NgRequest): NgDictionary | Refused {

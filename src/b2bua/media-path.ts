@@ -102,14 +102,7 @@ export class MediaPath {
     component.bytes += length;
     component.lastPacketMs = this.nowMs;
     const clockRate = component.clockRates === undefined ? 0 : (component.clockRates[payloadType] as number);
-    this.#reception.received(
-      component.id,
-      rtpSequence(bytes, offset),
-      rtpTimestamp(bytes, offset),
-      rtpSsrc(bytes, offset),
-      clockRate,
-      this.nowMs,
-    );
+    this.#noteReception(component, offset, clockRate);
     const to = component.forwardsTo;
     if (to === undefined || to.remote < 0) return this.#drop(B2BUA.dropNoDestination);
     if (component.isBlocked) return this.#drop(B2BUA.dropBlocked);
@@ -167,14 +160,7 @@ export class MediaPath {
       component.packets++;
       component.bytes += length;
       if (isMedia && component.clockRates !== undefined && rtpHeaderLength(bytes, offset, length) > 0) {
-        this.#reception.received(
-          component.id,
-          rtpSequence(bytes, offset),
-          rtpTimestamp(bytes, offset),
-          rtpSsrc(bytes, offset),
-          component.clockRates[u8(bytes, offset + 1) & 0x7f] as number,
-          this.nowMs,
-        );
+        this.#noteReception(component, offset, component.clockRates[u8(bytes, offset + 1) & 0x7f] as number);
       }
     }
     const to = component.forwardsTo;
@@ -183,6 +169,18 @@ export class MediaPath {
     count(this.#counters, B2BUA.opaquePackets);
     count(this.#counters, B2BUA.opaqueBytes, length);
     this.#send(to, offset, length);
+  }
+
+  #noteReception(component: Component, offset: number, clockRateHz: number): void {
+    const { bytes } = this.#io;
+    this.#reception.received(
+      component.id,
+      rtpSequence(bytes, offset),
+      rtpTimestamp(bytes, offset),
+      rtpSsrc(bytes, offset),
+      clockRateHz,
+      this.nowMs,
+    );
   }
 
   /**
