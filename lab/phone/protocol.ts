@@ -70,7 +70,7 @@ export interface PhoneStatus {
   readonly rtcpHeard: number;
   /** What the other side says it lost of ours, by its last RTCP report; null: none came. */
   readonly reportedLossPercent: number | null;
-  /** Where the last packet came from. */
+  /** Where the last packet came from; null before, and where the agent does not tell (werift). */
   readonly heardFrom: TransportAddress | null;
 }
 

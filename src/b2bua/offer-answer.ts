@@ -239,7 +239,8 @@ export class OfferAnswer {
   ): WrittenLine {
     const line = answerer.line(index);
     const near = offerer.line(index);
-    const ice = mode === 'passthrough' && offered.ice ? standIn(line.ice, offered.ice) : undefined;
+    // A relay too: checks are what tells from where a side may speak.
+    const ice = offered.ice && standIn(line.ice, offered.ice);
     const kind = offered.kind === 'opaque' ? 'opaque' : 'rtp';
     const { address } = connectionOf(offerer);
     const departure = offered.ice && departureOf(section, offered.ice, address, near);
@@ -283,7 +284,7 @@ export class OfferAnswer {
         return this.#fallBack(exchange, index, offer, answered, pending.request);
       }
       near.ice = isPassing && offered.ice && answered.ice ? standIn(near.ice, answered.ice) : undefined;
-      far.ice = isPassing ? offered.ice : undefined;
+      far.ice = isPassing && answered.ice ? offered.ice : undefined;
       near.departure = far.departure = offered.departure;
       const terms = { carries, crypto: undefined, isMuxed: false, mode: offered.mode, nowMs };
       this.#agreement.agree(near, offer, { ...terms, request: pending.request });

@@ -39,12 +39,6 @@ export class KnownAddresses implements OwnAddresses {
     return isWithin(this.#media, address, port);
   }
 
-  /** Whether the B2BUA has media ports at the IP address. */
-  isB2buaHost(address: string): boolean {
-    const wanted = canonical(address);
-    return this.#media.some((own) => own.address === wanted);
-  }
-
   isOwnRelay(address: string, port: number): boolean {
     return isWithin(this.#ownRelays, address, port) || isWithin(this.#peerRelays, address, port);
   }

@@ -63,15 +63,7 @@ export function configWarnings(config: Config): string[] {
   for (const { earlier, later, port } of portConflicts(config, { b2bua: true })) {
     warnings.push(`${later.key}: shares ${later.transport} port ${port} and maybe more with ${earlier.key}`);
   }
-  return [...warnings, ...unusedLines(config)];
-}
-
-/** What a configuration sets that this version checks but does not serve yet: nobody should wait for it in vain. */
-function unusedLines({ b2bua }: Config): string[] {
-  const unused = [
-    ...b2bua.zones.map((zone, i) => (zone.icePassthrough ? `b2bua.zones[${i}].icePassthrough` : undefined)),
-  ].filter((key) => key !== undefined);
-  return unused.map((key) => `${key}: is checked but not used by this version`);
+  return warnings;
 }
 
 function requestsPortLines(turn: Config['turn']): string[] {

@@ -45,10 +45,8 @@ export class CallRecorder {
 
   async #record(call: EndedCall): Promise<void> {
     const { ownRelays } = call.conclusion;
-    const { own } = this.#options;
-    const isB2buaHost = (address: string): boolean => own.isB2buaHost(address);
     const answers = ownRelays.length > 0 ? await this.#options.relayEvidence(ownRelays) : new Map();
-    this.#options.record(this.#recordOf(call, relayFlows(answers, isB2buaHost)));
+    this.#options.record(this.#recordOf(call, relayFlows(answers)));
   }
 
   #recordOf(call: EndedCall, relays: PathObservation['relays']): CallRecord {
@@ -79,24 +77,15 @@ export class CallRecorder {
   }
 }
 
-/**
- * What carried media both ways; undefined where somebody who may know did not answer, or cannot tell: of what went
- * by a permission alone only the IP address of the peer is known, and at one of ours both the B2BUA and relays live.
- */
-export function relayFlows(
-  answers: ReadonlyMap<string, RelayAnswer>,
-  isB2buaHost: (address: string) => boolean,
-): RelayFlow[] | undefined {
+/** What carried media both ways; undefined where somebody who may know did not answer. */
+export function relayFlows(answers: ReadonlyMap<string, RelayAnswer>): RelayFlow[] | undefined {
   const flows: RelayFlow[] = [];
-  let isUnclear = false;
   for (const [relay, evidence] of answers) {
     if (evidence === undefined) return undefined;
     const peers = (evidence?.peers ?? []).filter(
       ({ toPeer, fromPeer }) => toPeer >= MEDIA_PACKETS_MIN && fromPeer >= MEDIA_PACKETS_MIN,
     );
-    const telling = peers.filter(({ address }) => !isB2buaHost(address));
-    isUnclear ||= peers.length > 0 && telling.length === 0;
-    flows.push(...telling.map(({ address }) => ({ relay, peer: address })));
+    flows.push(...peers.map(({ address }) => ({ relay, peer: address })));
   }
-  return isUnclear ? undefined : flows;
+  return flows;
 }

@@ -154,6 +154,7 @@ export class DataPath {
     const refused = this.#refusal(verdict, offset, length, source);
     if (refused >= 0) return this.#dropOf(allocation, refused);
     flows.packetsFromPeer[flow] = (flows.packetsFromPeer[flow] as number) + 1;
+    if (verdict === PEER_OWN_HOST) flows.fromOwnMedia[flow] = (flows.fromOwnMedia[flow] as number) + 1;
     if (channel >= 0 && (channels.expiresAtMs[channel] as number) > this.nowMs) {
       this.#sendChannelData(allocation, channels.detail[channel] as number, offset, length);
     } else {
@@ -207,6 +208,7 @@ export class DataPath {
     this.#allocations.tally(allocation.id, TALLY_PACKETS_FROM_CLIENT, 1);
     this.#allocations.tally(allocation.id, TALLY_BYTES_FROM_CLIENT, length);
     flows.packetsToPeer[flow] = (flows.packetsToPeer[flow] as number) + 1;
+    if (verdict === PEER_OWN_HOST) flows.toOwnMedia[flow] = (flows.toOwnMedia[flow] as number) + 1;
     if (verdict === PEER_OWN_RELAY) {
       const other = this.#allocations.ofRelay(peer);
       const relay = isIPv4 ? allocation.relayIPv4 : allocation.relayIPv6;

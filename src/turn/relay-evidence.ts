@@ -105,15 +105,18 @@ export class RelayMemory {
     return { address, active: true, peers: mergePeers([...now, ...(before ?? [])]) };
   }
 
-  /** The relay's peers that packets went to or came from; a dual allocation has those of two families. */
+  /**
+   * The relay's peers that packets went to or came from; a dual allocation has those of two families. Media that goes
+   * to the B2BUA of this host has not left it, and is no sign of where it went when it did.
+   */
   #peersOf(allocation: Allocation, relay: Relay): PeerTraffic[] {
     const { permissions, channels } = this.#allocations;
     const family = this.#book.family(relay.endpoint);
     const of = (flows: FlowRows, first: number, text: (row: number) => string): PeerTraffic[] =>
       flows.listed(first).flatMap((flow) => {
         const peer = flows.peer[flow] as number;
-        const toPeer = flows.packetsToPeer[flow] as number;
-        const fromPeer = flows.packetsFromPeer[flow] as number;
+        const toPeer = (flows.packetsToPeer[flow] as number) - (flows.toOwnMedia[flow] as number);
+        const fromPeer = (flows.packetsFromPeer[flow] as number) - (flows.fromOwnMedia[flow] as number);
         if (this.#book.family(peer) !== family || toPeer + fromPeer === 0) return [];
         return [{ address: text(this.#nat.shown(peer)), toPeer, fromPeer }];
       });

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import * as stun from '../../lab/phone/plain-stun.ts';
 import { PeerClient } from '../../src/node/peer-client.ts';
-import * as stun from '../kit/plain-stun.ts';
 import { freePort, type ServedNode, serve, UdpTurnClient } from './served-node.ts';
 
 const HOST = '127.0.0.1';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import * as stun from '../kit/plain-stun.ts';
+import * as stun from '../../lab/phone/plain-stun.ts';
 import type { Place } from '../kit/sim-network.ts';
 
 /** The built program, as a user runs it: `npm test` builds it first. */

@@ -12,7 +12,7 @@ import {
   REFRESH,
   REQUEST,
   SEND,
-} from '../kit/plain-stun.ts';
+} from '../../lab/phone/plain-stun.ts';
 import type { Source } from './fuzz-io.ts';
 import type { Random } from './seeded.ts';
 

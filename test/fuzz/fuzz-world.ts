@@ -2,13 +2,14 @@
  * A TURN core under attack from many sources at once, and the account that is kept of it: what became
  * of every packet, what left the node and where it went, and what the core holds.
  */
+
+import { A, decode, find } from '../../lab/phone/plain-stun.ts';
 import { TURN, TURN_COUNTER_NAMES, type TurnCounterName } from '../../src/turn/counters.ts';
 import {
   OPEN_ADDRESS_UNAVAILABLE,
   OPEN_PORT_IN_USE,
   OPEN_RESOURCES_EXHAUSTED,
 } from '../../src/wire/datagram-io.ts';
-import { A, decode, find } from '../kit/plain-stun.ts';
 import { type Credentials, type Session, session } from './client-messages.ts';
 import { CoreRig, NODE_IPV4, NODE_IPV6, RELAY_PORTS, type RigOptions, UNIX_START_MS } from './core-rig.ts';
 import { type Source, source } from './fuzz-io.ts';

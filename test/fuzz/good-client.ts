@@ -13,7 +13,7 @@ import {
   hasIntegrity,
   type Message,
   SUCCESS,
-} from '../kit/plain-stun.ts';
+} from '../../lab/phone/plain-stun.ts';
 import {
   allocate,
   channelBind,

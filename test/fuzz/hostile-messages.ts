@@ -1,7 +1,15 @@
 /** What strangers and malicious users send: rubbish, half-truths, and truths bent at random places. */
 import { createHmac } from 'node:crypto';
+import {
+  A,
+  type Attribute,
+  encode,
+  encodeXorAddress,
+  INDICATION,
+  REQUEST,
+  SEND,
+} from '../../lab/phone/plain-stun.ts';
 import { CHANNEL_NUMBER_MIN } from '../../src/wire/channel-data.ts';
-import { A, type Attribute, encode, encodeXorAddress, INDICATION, REQUEST, SEND } from '../kit/plain-stun.ts';
 import { channelData, identity, number32, type Session, UDP } from './client-messages.ts';
 import { PAYLOAD_BYTES_MAX, type Source } from './fuzz-io.ts';
 import type { Random } from './seeded.ts';

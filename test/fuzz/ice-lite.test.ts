@@ -3,6 +3,18 @@
  * reading does not, and never answers a stranger with more than he sent.
  */
 import { describe, expect, it } from 'vitest';
+import {
+  A,
+  type Attribute,
+  BINDING,
+  decode,
+  encode,
+  find,
+  hasIntegrity,
+  REQUEST,
+  SUCCESS,
+  withZeroPadding,
+} from '../../lab/phone/plain-stun.ts';
 import { ICE_CHECK, ICE_NOMINATED, ICE_REFUSED } from '../../src/ice/lite-agent.ts';
 import {
   check,
@@ -18,18 +30,6 @@ import {
   useCandidate,
   username,
 } from '../kit/ice-rig.ts';
-import {
-  A,
-  type Attribute,
-  BINDING,
-  decode,
-  encode,
-  find,
-  hasIntegrity,
-  REQUEST,
-  SUCCESS,
-  withZeroPadding,
-} from '../kit/plain-stun.ts';
 import { Random, SEED } from './seeded.ts';
 
 const MESSAGES = Number(process.env.FUZZ_MESSAGES ?? 50_000);

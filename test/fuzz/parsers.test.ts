@@ -3,6 +3,7 @@
  * and none takes for good what an independent reading refuses.
  */
 import { describe, expect, it } from 'vitest';
+import { A, type Attribute, decode, hasFingerprint, withZeroPadding } from '../../lab/phone/plain-stun.ts';
 import { parseAddress, parsePrefix } from '../../src/wire/address.ts';
 import { kindOf } from '../../src/wire/demux.ts';
 import { EndpointBook } from '../../src/wire/endpoint.ts';
@@ -20,7 +21,6 @@ import {
   SAMPLE_REQUEST,
   USERHASH_REQUEST,
 } from '../conformance/stun-vectors.ts';
-import { A, type Attribute, decode, hasFingerprint, withZeroPadding } from '../kit/plain-stun.ts';
 import { session } from './client-messages.ts';
 import { source } from './fuzz-io.ts';
 import { HostileMessages } from './hostile-messages.ts';

@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFailed } from 'vitest';
+import type { Baresip } from '../../lab/real/baresip.ts';
 import { type CallRig, describeWithNamespaces, startCallRig } from './sip/call-rig.ts';
 import { type RtpPacket, rtpOf, sdpOf, type UdpPacket } from './sip/capture.ts';
 import {
@@ -13,7 +14,6 @@ import {
   expectOneCall,
   expectTone,
 } from './sip/expectations.ts';
-import type { Phone } from './sip/phone.ts';
 import { audioLineOf, openSrtp, soundOf } from './sip/wire-audio.ts';
 
 /** A while of talk, and one of silence. */
@@ -28,7 +28,7 @@ let rig: CallRig;
 
 describeWithNamespaces('SDES phone outside, plain RTP phone inside', () => {
   beforeAll(async () => {
-    rig = await startCallRig({ core: 'b2bua' });
+    rig = await startCallRig({ core: 'example' });
   });
   afterAll(() => rig?.stop());
   beforeEach(() => {
@@ -85,7 +85,7 @@ describeWithNamespaces('SDES phone outside, plain RTP phone inside', () => {
 describeWithNamespaces('a restart of the proxy in mid-call', () => {
   // The phones' registrations do not outlive the proxy: each call has a rig of its own.
   beforeEach(async () => {
-    rig = await startCallRig({ core: 'b2bua' });
+    rig = await startCallRig({ core: 'example' });
     onTestFailed(() => console.error(rig.logs()));
   });
   afterEach(() => rig?.stop());
@@ -117,7 +117,7 @@ interface Pause {
   readonly endMs: number;
 }
 
-async function holdAndResume(phone: Phone): Promise<Pause> {
+async function holdAndResume(phone: Baresip): Promise<Pause> {
   await phone.hold();
   const heldFromMs = Date.now();
   await delay(SILENCE_MS);
@@ -139,7 +139,7 @@ function between(packets: readonly RtpPacket[], fromMs: number, toMs: number): R
 async function streamsOf(
   outside: readonly UdpPacket[],
   inside: readonly UdpPacket[],
-): Promise<readonly { readonly speaker: Phone; readonly packets: readonly RtpPacket[] }[]> {
+): Promise<readonly { readonly speaker: Baresip; readonly packets: readonly RtpPacket[] }[]> {
   const { outerAddress, innerAddress } = firstNode();
   const encrypted = rtpOf(outside, outerAddress, rig.network.homeAddress);
   const offered = sdpOf(outside, outerAddress, rig.network.homeAddress).map((sdp) => audioLineOf(sdp));

@@ -3,6 +3,7 @@
  * proxy of its own: the edge passes SRTP as it is, the core ends it.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFailed } from 'vitest';
+import type { Baresip } from '../../lab/real/baresip.ts';
 import { B2BUA_KIND } from './harness.ts';
 import { type CallRig, describeWithNamespaces, startCallRig } from './sip/call-rig.ts';
 import { type RtpPacket, rtpOf, type UdpPacket } from './sip/capture.ts';
@@ -13,7 +14,6 @@ import {
   expectOneCall,
 } from './sip/expectations.ts';
 import { MULTIPLEXED_PORTS } from './sip/media-engine.ts';
-import type { Phone } from './sip/phone.ts';
 
 const TALK_SECONDS = 2;
 const PACKETS_MIN = 50;
@@ -30,7 +30,7 @@ describeWithNamespaces('an edge and a core in series', () => {
   });
   afterEach(() => rig.endCalls());
 
-  it.each<[from: string, by: string, phones: () => readonly [Phone, Phone], ender: () => Phone]>([
+  it.each<[from: string, by: string, phones: () => readonly [Baresip, Baresip], ender: () => Baresip]>([
     ['outside', 'outside', () => [rig.phone, rig.desk], () => rig.phone],
     ['outside', 'inside', () => [rig.phone, rig.desk], () => rig.desk],
     ['inside', 'inside', () => [rig.desk, rig.phone], () => rig.desk],

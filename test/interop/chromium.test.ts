@@ -3,25 +3,12 @@ import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHROMIUM, CHROMIUM_FLAGS } from '../../lab/real/chromium.ts';
 import { SERVER_KIND, startServer, type TurnServer } from './harness.ts';
 import { describeEnd, run, tail } from './processes.ts';
 
-const EXECUTABLE = '/usr/bin/chromium';
 const CERTUTIL_TIMEOUT_MS = 20_000;
 const ECHO_TIMEOUT_MS = 20_000;
-
-/** Root needs --no-sandbox; the others keep Chromium from looking for its vendor's hosts. */
-const BROWSER_FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--no-proxy-server',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 /** What clients/relay-page.js returns. */
 interface PageReport {
@@ -95,9 +82,9 @@ async function startBrowser(): Promise<BrowserContext> {
   await certutil('-N', '--empty-password', '-d', `sql:${database}`);
   await certutil('-A', '-n', 'interop', '-t', 'C,,', '-i', server.authorityFile, '-d', `sql:${database}`);
   return chromium.launchPersistentContext(join(home, 'profile'), {
-    executablePath: EXECUTABLE,
+    executablePath: CHROMIUM,
     headless: true,
-    args: BROWSER_FLAGS,
+    args: [...CHROMIUM_FLAGS],
     env: { ...process.env, HOME: home } as Record<string, string>,
   });
 }

@@ -1,21 +1,15 @@
 /** A real collectd hears our gauges and files them; that it is gone for a while disturbs nothing. */
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { filedValues, startCollectd } from '../../lab/real/collectd.ts';
+import type { Program } from '../../lab/real/program.ts';
 import { ICE_METRIC_NAMES, type IceCounters } from '../../src/metrics/ice-metrics.ts';
 import { CollectdSender } from '../../src/node/collectd-sender.ts';
 import { freePort } from './ports.ts';
-import { type BackgroundProcess, startBackground } from './processes.ts';
+import { startBackground } from './processes.ts';
 
 const HOSTNAME = 'node1.example.org';
 const ZONES = 30; // enough for several packets
@@ -23,7 +17,7 @@ const WAIT = { timeout: 20_000, interval: 50 };
 
 let folder: string;
 let port: number;
-let collectd: BackgroundProcess | undefined;
+let collectd: Program | undefined;
 let sender: CollectdSender | undefined;
 let round: number;
 
@@ -40,34 +34,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function startCollectd(): Promise<void> {
-  mkdirSync(join(folder, 'csv'), { recursive: true });
-  const file = join(folder, 'collectd.conf');
-  writeFileSync(
-    file,
-    `Hostname "sink"
-FQDNLookup false
-BaseDir "${folder}"
-PIDFile "${folder}/collectd.pid"
-TypesDB "/usr/share/collectd/types.db"
-LoadPlugin logfile
-LoadPlugin network
-LoadPlugin csv
-<Plugin logfile>
-  LogLevel info
-  File STDOUT
-</Plugin>
-<Plugin network>
-  Listen "127.0.0.1" "${port}"
-</Plugin>
-<Plugin csv>
-  DataDir "${folder}/csv"
-</Plugin>
-`,
-  );
-  const started = startBackground('/usr/sbin/collectd', ['-f', '-C', file]);
-  collectd = started;
-  await vi.waitFor(() => expect(started.output()).toContain('Initialization complete'), WAIT);
+async function start(): Promise<void> {
+  collectd = await startCollectd(startBackground, { address: '127.0.0.1', port, directory: folder });
 }
 
 function startSender(): CollectdSender {
@@ -110,18 +78,8 @@ function expectedValues(sent: number): Record<string, number> {
   ]);
 }
 
-/** The last value of each of collectd's files, by type instance. */
-function filedValues(): Record<string, number> {
-  const directory = join(folder, 'csv', HOSTNAME, 'statsd');
-  if (!existsSync(directory)) return {};
-  return Object.fromEntries(
-    readdirSync(directory).map((file) => {
-      const name = /^gauge-(.+)-\d{4}-\d\d-\d\d$/.exec(file)?.[1] ?? file;
-      const [, value] =
-        readFileSync(join(directory, file), 'utf8').trimEnd().split('\n').at(-1)?.split(',') ?? [];
-      return [name, Number(value)];
-    }),
-  );
+function filed(): Promise<Record<string, number>> {
+  return filedValues(folder, HOSTNAME);
 }
 
 function sendRound(to: CollectdSender): void {
@@ -131,23 +89,23 @@ function sendRound(to: CollectdSender): void {
 
 describe('a real collectd', () => {
   it('files every gauge under its name with its value', async () => {
-    await startCollectd();
+    await start();
     sendRound(startSender());
-    await vi.waitFor(() => expect(filedValues()).toEqual(expectedValues(1)), WAIT);
+    await vi.waitFor(async () => expect(await filed()).toEqual(expectedValues(1)), WAIT);
   });
 
   it('may go and come back: what is sent then is filed, what was sent meanwhile is a counted failure', async () => {
-    await startCollectd();
+    await start();
     const to = startSender();
     sendRound(to);
-    await vi.waitFor(() => expect(filedValues()).toEqual(expectedValues(1)), WAIT);
+    await vi.waitFor(async () => expect(await filed()).toEqual(expectedValues(1)), WAIT);
     await collectd?.stop();
     collectd = undefined;
     sendRound(to);
     await vi.waitFor(() => expect(to.failures).toBe(1), WAIT);
-    await startCollectd();
+    await start();
     sendRound(to);
-    await vi.waitFor(() => expect(filedValues()).toEqual(expectedValues(3)), WAIT);
+    await vi.waitFor(async () => expect(await filed()).toEqual(expectedValues(3)), WAIT);
     expect(to.failures).toBe(1);
   });
 });

@@ -8,12 +8,13 @@ set -euo pipefail
 # Chromium trusts the suite's own certificate authority.  nftables, conntrack and iproute2:
 # the NATs of the lab.  kamailio, baresip-core and linphone-cli: the SIP proxy and the phones of
 # whole calls.  tcpdump and wireshark-common (dumpcap): captures.  python3-pylibsrtp: libsrtp, an
-# independent SRTP.  collectd-core: the receiver of metrics.
+# independent SRTP.  collectd-core: the receiver of metrics.  systemd: systemd-analyze, which
+# judges the unit and need not be running for it, and libseccomp.
 packages=(
   coturn python3-aioice chromium libnss3-tools openssl
   nftables conntrack iproute2
   kamailio baresip-core linphone-cli tcpdump wireshark-common python3-pylibsrtp
-  collectd-core
+  collectd-core systemd
 )
 
 missing=()

@@ -29,7 +29,7 @@ const COUNTERS: Readonly<Record<string, string>> = {
 /** Of a call that has found a path between `caller` and `callee`, and took it. */
 function optimised(caller: string, callee: string): object {
   return {
-    ...{ connected: true, disconnectReason: 'deleted', sourceZone: 'pub', destinationZone: 'pub' },
+    ...{ connected: true, disconnectReason: 'deleted', sourceZone: 'external', destinationZone: 'external' },
     ...{ iceConfigured: true, sidesWithCandidates: 2, mixed: false, reason: null },
     icePassthroughCallType: `${caller}_to_${callee}`,
     evidence: 'verified',

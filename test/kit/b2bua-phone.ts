@@ -8,7 +8,7 @@ import {
   readPhoneSdp,
   rtcpPlaceOf,
   writePhoneSdp,
-} from './b2bua-sdp.ts';
+} from '../../lab/phone/sdp-lines.ts';
 import { PLAIN_SUITES, PlainSrtp } from './b2bua-srtp.ts';
 import { type PhoneIce, PhoneStream } from './b2bua-stream.ts';
 import type { SimNetwork } from './sim-network.ts';

@@ -2,8 +2,9 @@
  * The media of one line of a test phone: its sockets on the simulated network, RTP and RTCP that it makes,
  * SRTP by {@link PlainSrtp}, connectivity checks of a controlling full ICE agent, and all that it receives.
  */
+
+import { A, type Attribute, BINDING, encode, REQUEST } from '../../lab/phone/plain-stun.ts';
 import type { PlainSrtp } from './b2bua-srtp.ts';
-import { A, type Attribute, BINDING, encode, REQUEST } from './plain-stun.ts';
 import type { Place, SimNetwork, SimSocket } from './sim-network.ts';
 
 const SEQUENCE_NUMBERS = 0x10000;

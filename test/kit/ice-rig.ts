@@ -1,9 +1,10 @@
 /** A component of the B2BUA that answers connectivity checks, and a peer that makes them from RFC 8445 alone. */
+
+import { A, type Attribute, BINDING, encode, type Integrity, REQUEST } from '../../lab/phone/plain-stun.ts';
 import { type IceCredentials, IceLiteAgent, IceLiteResponder } from '../../src/ice/lite-agent.ts';
 import type { DatagramReceiver } from '../../src/wire/datagram-io.ts';
 import { FuzzIo, type Source, source } from '../fuzz/fuzz-io.ts';
 import { hmac } from '../fuzz/test-crypto.ts';
-import { A, type Attribute, BINDING, encode, type Integrity, REQUEST } from './plain-stun.ts';
 
 export const ICE: Readonly<Record<'priority' | 'useCandidate' | 'controlled' | 'controlling', number>> = {
   priority: 0x0024,

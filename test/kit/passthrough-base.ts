@@ -1,5 +1,5 @@
 /** Where a test agent sends from: a socket of its host, and a relay that a TURN server has given it there. */
-
+import type { Base, Bases, OnPacket } from '../../lab/phone/ice-candidates.ts';
 import { placeText, type SimSite, type SiteSocket } from './passthrough-site.ts';
 import type { Place, SimNetwork } from './sim-network.ts';
 import { type Credentials, TurnTestClient } from './turn-client.ts';
@@ -9,40 +9,22 @@ export interface TurnServer {
   readonly credentials: Credentials;
 }
 
-/** A way out, on which checks and media are sent and heard. */
-export interface Base {
-  readonly kind: 'host' | 'relay';
-  /** The address that candidates of it have. */
-  readonly place: Place;
-  send(bytes: Uint8Array, to: Place): void;
-}
-
-export type OnPacket = (base: Base, bytes: Buffer, from: Place) => void;
-
 const FIRST_CHANNEL = 0x4000;
 
 /** One component of an agent: its host base, and its relay if it wants one. */
-export class Bases {
+export class SimBases implements Bases {
   readonly host: Base;
   relay: Base | undefined;
-  /** What the TURN server saw the host's packets come from. */
   mapped: Place | undefined;
+  onPacket: OnPacket = () => {};
   readonly #socket: SiteSocket;
   readonly #server: Place | undefined;
   readonly #turn: TurnTestClient | undefined;
-  readonly #onPacket: OnPacket;
   readonly #channels = new Map<string, number>();
   readonly #peers = new Map<number, Place>();
-  readonly #permitted = new Set<string>();
+  readonly #permitted = new Map<string, boolean>();
 
-  constructor(
-    network: SimNetwork,
-    site: SimSite,
-    place: Place,
-    turn: TurnServer | undefined,
-    onPacket: OnPacket,
-  ) {
-    this.#onPacket = onPacket;
+  constructor(network: SimNetwork, site: SimSite, place: Place, turn: TurnServer | undefined) {
     this.#socket = site.bind(place, (bytes, from) => this.#received(Buffer.from(bytes), from));
     this.host = { kind: 'host', place, send: (bytes, to) => this.#socket.send(bytes, to) };
     if (!turn) return;
@@ -55,10 +37,11 @@ export class Bases {
     this.#server = turn.server;
   }
 
-  /** Asks the TURN server for a relay, which tells the reflexive address too; virtual time passes. */
+  /** Asks the TURN server, if there is one, for a relay and the reflexive address; virtual time passes. */
   allocate(): void {
     const turn = this.#turn;
-    if (turn?.allocate().code !== 0) throw new Error(`no relay for ${placeText(this.host.place)}`);
+    if (!turn) return;
+    if (turn.allocate().code !== 0) throw new Error(`no relay for ${placeText(this.host.place)}`);
     this.mapped = turn.mapped;
     this.relay = {
       kind: 'relay',
@@ -71,13 +54,13 @@ export class Bases {
     };
   }
 
-  /** Lets peers send to the relay; a server that refuses one is not asked for it again. Virtual time passes. */
-  permit(peers: readonly Place[]): void {
-    for (const peer of peers) {
-      if (!this.relay || this.#permitted.has(peer.address)) continue;
-      this.#permitted.add(peer.address);
-      this.#turn?.permit(peer);
-    }
+  /** A server that refuses a peer is not asked for it again. Virtual time passes. */
+  permit(peer: Place, onPermitted: () => void): void {
+    if (!this.relay || !this.#turn) return;
+    const { address } = peer;
+    const isPermitted = this.#permitted.get(address) ?? this.#turn.permit(peer).code === 0;
+    this.#permitted.set(address, isPermitted);
+    if (isPermitted) onPermitted();
   }
 
   /** Has the relay send to the peer by a channel; virtual time passes. */
@@ -97,19 +80,14 @@ export class Bases {
 
   #received(bytes: Buffer, from: Place): void {
     if (!this.#server || placeText(from) !== placeText(this.#server)) {
-      this.#onPacket(this.host, bytes, from);
+      this.onPacket(this.host, bytes, from);
       return;
     }
     const turn = this.#turn as TurnTestClient;
     turn.wire.onMessage(bytes);
     for (const { channel, peer, data } of turn.take()) {
       const sender = channel === undefined ? peer : this.#peers.get(channel);
-      if (sender && this.relay) this.#onPacket(this.relay, Buffer.from(data, 'latin1'), sender);
+      if (sender && this.relay) this.onPacket(this.relay, Buffer.from(data, 'latin1'), sender);
     }
   }
-}
-
-/** Whether these bytes are STUN rather than media (RFC 7983 §7). */
-export function isStun(bytes: Buffer): boolean {
-  return bytes.length >= 20 && bytes.readUInt8(0) < 4;
 }

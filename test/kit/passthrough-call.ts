@@ -89,7 +89,7 @@ export class PassthroughWorld {
   flows(relays: readonly string[]): RelayFlow[] | undefined {
     const answers = this.turn.workers.flatMap(({ core }) => core.relayEvidence(relays, this.network.nowMs));
     const byAddress = new Map(answers.map((answer) => [answer.address, answer]));
-    return relayFlows(byAddress, (address) => this.own.isB2buaHost(address));
+    return relayFlows(byAddress);
   }
 
   /** Ends everything, and says what is still held. */

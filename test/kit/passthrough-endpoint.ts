@@ -1,9 +1,10 @@
 /** An ICE endpoint of the simulation: an agent, SDES keys, descriptions of all of it, and a voice. */
 import { createHash } from 'node:crypto';
-import type { OfferedKey } from './b2bua-sdp.ts';
+import type { AgentCandidate } from '../../lab/phone/ice-candidates.ts';
+import { type ReadDescription, readIceSdp, writeIceSdp } from '../../lab/phone/ice-sdp.ts';
+import type { OfferedKey } from '../../lab/phone/sdp-lines.ts';
 import { PLAIN_SUITES, PlainSrtp } from './b2bua-srtp.ts';
-import { type AgentCandidate, type AgentOptions, IceTestAgent } from './passthrough-agent.ts';
-import { type ReadDescription, readIceSdp, writeIceSdp } from './passthrough-sdp.ts';
+import { type AgentOptions, IceTestAgent } from './passthrough-agent.ts';
 import { placeText, type SimSite } from './passthrough-site.ts';
 import type { SimNetwork } from './sim-network.ts';
 
@@ -180,9 +181,7 @@ export class IceEndpoint {
     return writeIceSdp({
       version: ++this.#version,
       defaults: what.components.map(({ place }) => place),
-      cryptoTag: keyIn(remote)?.tag ?? 1,
-      suite: SUITE,
-      keyAndSalt: this.#keyAndSalt,
+      key: { tag: keyIn(remote)?.tag ?? 1, suite: SUITE, keyAndSalt: this.#keyAndSalt },
       credentials: hasIce ? this.agent.local : undefined,
       candidates: hasIce ? what.candidates : [],
       remoteCandidates: what.remote,

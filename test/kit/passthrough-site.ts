@@ -3,10 +3,10 @@
  * behaviour (RFC 4787), behind a firewall, or the open internet. What leaves a site by a private address, or for
  * one, is lost, as it is in the world.
  */
-import type { Place, SimNetwork, SimSocket } from './sim-network.ts';
+import { Nat, type NatBehaviour } from '../../lab/network/simulated/nat.ts';
+import { type Place, type SimNetwork, type SimSocket, seededRandom } from './sim-network.ts';
 
-/** What a mapping is kept apart by, and who gets in by it (RFC 4787 §4.1, §5). */
-export type NatDependence = 'endpoint-independent' | 'address-dependent' | 'address-and-port-dependent';
+export type NatDependence = NatBehaviour['mapping'];
 
 export interface NatOptions {
   /** Public address. */
@@ -35,31 +35,26 @@ export interface SiteSocket {
   close(): void;
 }
 
-/** One row of a NAT. */
-interface Mapping {
-  readonly outside: SimSocket;
-  /** Whom the inside has sent to by it. */
-  readonly addresses: Set<string>;
-  readonly places: Set<string>;
-}
-
 const LAN_MS = 1;
-const FIRST_NAT_PORT = 50_000;
-/** Apart, so that nobody guesses the next port of a symmetric NAT. */
-const NAT_PORT_STEP = 37;
+/** Of the ports of a NAT. */
+const NAT_SEED = 4787;
 
 export class SimSite {
   readonly nat: NatOptions | undefined;
   readonly #network: SimNetwork;
   readonly #options: SiteOptions;
   readonly #hosts = new Map<string, Receive>();
-  readonly #mappings = new Map<string, Mapping>();
-  #ports = 0;
+  readonly #translator: Nat | undefined;
+  /** Of the NAT, by their ports. */
+  readonly #outside = new Map<number, SimSocket>();
 
   constructor(network: SimNetwork, options: SiteOptions) {
     this.#network = network;
     this.#options = options;
     this.nat = options.nat;
+    // No kept ports: that a mapping is not the host's own port must not escape a test.
+    const behaviour = options.nat && { ...options.nat, keepsPorts: false };
+    this.#translator = behaviour && new Nat(behaviour, seededRandom(NAT_SEED));
   }
 
   /** Opens a socket of a host; throws if the port is taken. */
@@ -83,8 +78,9 @@ export class SimSite {
 
   /** The NAT forgets all it knows, and goes on with other ports: it was started anew. */
   restart(): void {
-    for (const { outside } of this.#mappings.values()) this.#network.unbind(outside);
-    this.#mappings.clear();
+    for (const socket of this.#outside.values()) this.#network.unbind(socket);
+    this.#outside.clear();
+    this.#translator?.forget();
   }
 
   #send(from: Place, shown: SimSocket | undefined, bytes: Uint8Array, to: Place): void {
@@ -95,35 +91,26 @@ export class SimSite {
       return;
     }
     if (!isLocal && (isPrivate(to.address) || this.#options.lets?.(to) === false)) return;
-    if (this.nat === undefined || isLocal) {
+    const { nat } = this;
+    const translator = this.#translator;
+    if (!nat || !translator || isLocal) {
       if (shown) this.#network.send(shown, bytes, to);
       return;
     }
-    if (to.address === this.nat.address) return; // no hairpinning
-    const mapping = this.#mapping(this.nat, from, to);
-    mapping.addresses.add(to.address);
-    mapping.places.add(placeText(to));
-    this.#network.send(mapping.outside, bytes, to);
+    if (to.address === nat.address) return; // no hairpinning
+    const port = translator.outgoing(from, to);
+    this.#network.send(this.#outsideSocket({ address: nat.address, port }, translator), bytes, to);
   }
 
-  #mapping(nat: NatOptions, from: Place, to: Place): Mapping {
-    const key = `${placeText(from)} ${dependence(nat.mapping, to)}`;
-    const known = this.#mappings.get(key);
+  #outsideSocket(place: Place, translator: Nat): SimSocket {
+    const known = this.#outside.get(place.port);
     if (known) return known;
-    const place = { address: nat.address, port: FIRST_NAT_PORT + NAT_PORT_STEP * this.#ports++ };
-    const addresses = new Set<string>();
-    const places = new Set<string>();
-    const outside = this.#bound(place, (bytes, source) => {
-      const isWelcome =
-        nat.filtering === 'endpoint-independent' ||
-        (nat.filtering === 'address-dependent'
-          ? addresses.has(source.address)
-          : places.has(placeText(source)));
-      if (isWelcome) this.#hosts.get(placeText(from))?.(bytes, source);
+    const socket = this.#bound(place, (bytes, source) => {
+      const inside = translator.incoming(place.port, source);
+      if (inside) this.#hosts.get(placeText(inside))?.(bytes, source);
     });
-    const mapping = { outside, addresses, places };
-    this.#mappings.set(key, mapping);
-    return mapping;
+    this.#outside.set(place.port, socket);
+    return socket;
   }
 
   #bound(place: Place, receive: Receive): SimSocket {
@@ -141,9 +128,4 @@ export function placeText({ address, port }: Place): string {
 /** RFC 1918, as the tests use it. */
 function isPrivate(address: string): boolean {
   return /^(10|192\.168|172\.16)\./.test(address);
-}
-
-function dependence(kind: NatDependence, to: Place): string {
-  if (kind === 'endpoint-independent') return '';
-  return kind === 'address-dependent' ? to.address : placeText(to);
 }

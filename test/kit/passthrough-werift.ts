@@ -8,8 +8,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import os from 'node:os';
 import timers from 'node:timers/promises';
 import { Candidate, Connection } from 'werift';
-import type { AgentCandidate } from './passthrough-agent.ts';
-import { candidateText, type IceDescription, readIceSdp, writeIceSdp } from './passthrough-sdp.ts';
+import type { AgentCandidate } from '../../lab/phone/ice-candidates.ts';
+import { candidateText, type IceDescription, readIceSdp, writeIceSdp } from '../../lab/phone/ice-sdp.ts';
 import { placeText, type SimSite, type SiteSocket } from './passthrough-site.ts';
 import type { Place, SimNetwork } from './sim-network.ts';
 import type { Credentials } from './turn-client.ts';
@@ -295,9 +295,11 @@ export class WeriftEndpoint {
     return writeIceSdp({
       version: 1,
       defaults: [last.place],
-      cryptoTag: 1,
-      suite: 'AES_CM_128_HMAC_SHA1_80',
-      keyAndSalt: Buffer.alloc(30, placeText(last.place)),
+      key: {
+        tag: 1,
+        suite: 'AES_CM_128_HMAC_SHA1_80',
+        keyAndSalt: Buffer.alloc(30, placeText(last.place)),
+      },
       credentials,
       candidates,
       remoteCandidates,

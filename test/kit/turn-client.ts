@@ -29,7 +29,7 @@ import {
   REQUEST,
   SEND,
   SUCCESS,
-} from './plain-stun.ts';
+} from '../../lab/phone/plain-stun.ts';
 import type { Place, SimNetwork } from './sim-network.ts';
 
 const RETRANSMISSION_MS = 500; // RFC 8489 §6.2.1: doubling, seven requests, then 16 × 500 ms more

@@ -1,7 +1,16 @@
 /** Credentials: RFC 8489's SHA-256 and anonymous names, shared secrets, servers without authentication. */
 import { createHmac } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { A, ALLOCATE, BINDING, encode, find, hasIntegrity, REFRESH, REQUEST } from '../kit/plain-stun.ts';
+import {
+  A,
+  ALLOCATE,
+  BINDING,
+  encode,
+  find,
+  hasIntegrity,
+  REFRESH,
+  REQUEST,
+} from '../../lab/phone/plain-stun.ts';
 import { type Security, TRANSPORT_UDP, type TurnTestClient } from '../kit/turn-client.ts';
 import { ALICE, BOB, TurnSim, UNIX_START_MS } from '../kit/turn-sim.ts';
 

@@ -1,9 +1,9 @@
 /** Legs on which the B2BUA is the ICE peer (lite): media goes where checks with the right credentials come from. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decode, errorCode, SUCCESS } from '../../lab/phone/plain-stun.ts';
 import type { NgDictionary } from '../../src/b2bua/ng-request.ts';
 import type { LineOptions, Phone } from '../kit/b2bua-phone.ts';
 import { B2buaSim, type SimCall, type Stranger } from '../kit/b2bua-sim.ts';
-import { decode, errorCode, SUCCESS } from '../kit/plain-stun.ts';
 import type { Place } from '../kit/sim-network.ts';
 
 const ICE_SECURE: LineOptions = {

@@ -1,9 +1,9 @@
 /** Media between legs of every kind, both ways, to the byte. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { keysOf, readPhoneSdp } from '../../lab/phone/sdp-lines.ts';
 import type { NgDictionary } from '../../src/b2bua/ng-request.ts';
 import { EXTERNAL, INTERNAL, type NodeOptions } from '../kit/b2bua-node.ts';
 import type { LineOptions } from '../kit/b2bua-phone.ts';
-import { keysOf, readPhoneSdp } from '../kit/b2bua-sdp.ts';
 import { B2buaSim, type SimCall } from '../kit/b2bua-sim.ts';
 import { PLAIN_SUITES } from '../kit/b2bua-srtp.ts';
 

@@ -1,6 +1,6 @@
 /** Whole conversations of one client with one node, without faults. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { A, find } from '../kit/plain-stun.ts';
+import { A, find } from '../../lab/phone/plain-stun.ts';
 import { family, TurnTestClient } from '../kit/turn-client.ts';
 import { BOB, NODE_IPV4, NODE_IPV6, TurnSim } from '../kit/turn-sim.ts';
 

@@ -1,7 +1,7 @@
 /** ADDITIONAL-ADDRESS-FAMILY (RFC 8656 §7): one allocation with a relay of each family. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { A, find, findAll } from '../../lab/phone/plain-stun.ts';
 import { OPEN_PORT_IN_USE } from '../../src/wire/datagram-io.ts';
-import { A, find, findAll } from '../kit/plain-stun.ts';
 import type { Place } from '../kit/sim-network.ts';
 import { evenPort, family, lifetime, type TurnTestClient } from '../kit/turn-client.ts';
 import { NODE_IPV4, NODE_IPV6, TurnSim } from '../kit/turn-sim.ts';

@@ -12,7 +12,7 @@ import {
   find,
   REFRESH,
   REQUEST,
-} from '../kit/plain-stun.ts';
+} from '../../lab/phone/plain-stun.ts';
 import {
   channelNumber,
   family,

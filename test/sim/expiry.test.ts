@@ -1,6 +1,6 @@
 /** What ends by itself, by the virtual clock, and what keeps it alive. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { A, find } from '../kit/plain-stun.ts';
+import { A, find } from '../../lab/phone/plain-stun.ts';
 import { evenPort, lifetime, TurnTestClient } from '../kit/turn-client.ts';
 import { ALICE, BOB, NODE_IPV4, TurnSim } from '../kit/turn-sim.ts';
 

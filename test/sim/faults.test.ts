@@ -1,6 +1,6 @@
 /** What networks do to packets: loss, duplicates, reordering. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { ALLOCATE, REFRESH } from '../kit/plain-stun.ts';
+import { ALLOCATE, REFRESH } from '../../lab/phone/plain-stun.ts';
 import { evenPort, lifetime, TRANSPORT_UDP } from '../kit/turn-client.ts';
 import { BOB, NODE_IPV4, TurnSim } from '../kit/turn-sim.ts';
 

@@ -1,11 +1,11 @@
 /** Quotas, full nodes, ports and sockets that run out; and that everything recovers. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { A, find } from '../../lab/phone/plain-stun.ts';
 import {
   OPEN_ADDRESS_UNAVAILABLE,
   OPEN_PORT_IN_USE,
   OPEN_RESOURCES_EXHAUSTED,
 } from '../../src/wire/datagram-io.ts';
-import { A, find } from '../kit/plain-stun.ts';
 import type { SimSocket } from '../kit/sim-network.ts';
 import { evenPort, family, TurnTestClient } from '../kit/turn-client.ts';
 import { ALICE, BOB, NODE_IPV4, NODE_IPV6, TurnSim } from '../kit/turn-sim.ts';

@@ -2,7 +2,9 @@
  * A relay and the B2BUA on one host: media ports that are open can be reached by the relay, and nothing
  * else of the host, not even right beside them or a moment later.
  */
+
 import { afterEach, describe, expect, it } from 'vitest';
+import { inspect } from '../../src/turn/inspect.ts';
 import type { Place } from '../kit/sim-network.ts';
 import type { TurnTestClient } from '../kit/turn-client.ts';
 import { NODE_IPV4, NODE_IPV6, type Peer, type SimOptions, TurnSim } from '../kit/turn-sim.ts';
@@ -164,7 +166,7 @@ describe('what the B2BUA has open', () => {
     expect(client.permit({ address: '10.0.0.9', port: MEDIA_PORT }).code).toBe(403);
   });
 
-  it('counts as traffic of the relay like any other', () => {
+  it('counts as traffic of the relay like any other, and is no evidence of a path', () => {
     const { client, socket } = scene(MEDIA_PORT);
     setOpen(socket.place, true);
     client.bind(0x4000, socket.place);
@@ -174,8 +176,10 @@ describe('what the B2BUA has open', () => {
     client.sendChannel(0x4000, 'x');
     sim.run(100);
     const address = `${client.relay.address}:${client.relay.port}`;
-    expect(sim.worker.core.relayEvidence([address], sim.network.nowMs)).toMatchObject([
-      { peers: [{ address: `${NODE_IPV4}:${MEDIA_PORT}`, toPeer: 1, fromPeer: 0 }] },
+    const [allocation] = inspect(sim.worker.core, 1, sim.network.nowMs).allocations;
+    expect(allocation?.channels).toMatchObject([
+      { peer: `${NODE_IPV4}:${MEDIA_PORT}`, packetsToPeer: 1, packetsFromPeer: 0 },
     ]);
+    expect(sim.worker.core.relayEvidence([address], sim.network.nowMs)).toMatchObject([{ peers: [] }]);
   });
 });

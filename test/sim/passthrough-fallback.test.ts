@@ -3,9 +3,9 @@
  * without any key used in two ways.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { keysOf, readPhoneSdp } from '../../lab/phone/sdp-lines.ts';
 import { EXTERNAL, INTERNAL } from '../kit/b2bua-node.ts';
 import type { LineOptions, Phone } from '../kit/b2bua-phone.ts';
-import { keysOf, readPhoneSdp } from '../kit/b2bua-sdp.ts';
 import { B2buaSim, type SimCall } from '../kit/b2bua-sim.ts';
 
 const SUITES = ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM'];

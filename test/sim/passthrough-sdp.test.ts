@@ -1,9 +1,9 @@
 /** ICE passthrough in SDP: what goes from end to end byte for byte, what is ours, and when it is an ordinary call. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readIceSdp } from '../../lab/phone/ice-sdp.ts';
 import type { NgDictionary } from '../../src/b2bua/ng-request.ts';
 import type { ZoneSettings } from '../../src/b2bua/settings.ts';
 import { EXTERNAL, INTERNAL } from '../kit/b2bua-node.ts';
-import { readIceSdp } from '../kit/passthrough-sdp.ts';
 import {
   audio,
   CM_80,

@@ -1,5 +1,6 @@
 /** What a node can tell of a relayed address: whose it is or was, and what its peers were sent and heard. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { A } from '../../lab/phone/plain-stun.ts';
 import { inspect } from '../../src/turn/inspect.ts';
 import {
   ENDED_RELAY_SECONDS,
@@ -7,7 +8,6 @@ import {
   type PeerTraffic,
   type RelayEvidence,
 } from '../../src/turn/relay-evidence.ts';
-import { A } from '../kit/plain-stun.ts';
 import type { Place } from '../kit/sim-network.ts';
 import { family, type TurnTestClient } from '../kit/turn-client.ts';
 import { BOB, NODE_IPV4, type SimOptions, TurnSim } from '../kit/turn-sim.ts';

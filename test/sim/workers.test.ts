@@ -1,6 +1,6 @@
 /** Two workers of one node: packets are steered as SO_REUSEPORT does, and some state is shared. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { BINDING, REFRESH } from '../kit/plain-stun.ts';
+import { BINDING, REFRESH } from '../../lab/phone/plain-stun.ts';
 import { evenPort, TurnTestClient } from '../kit/turn-client.ts';
 import { ALICE, BOB, NODE_IPV4, TurnSim } from '../kit/turn-sim.ts';
 

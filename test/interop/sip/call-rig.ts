@@ -8,11 +8,12 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Baresip } from '../../../lab/real/baresip.ts';
 import { tail } from '../processes.ts';
 import { type Capture, startCapture, type UdpPacket } from './capture.ts';
 import { type EngineRole, type MediaEngine, startMediaEngine } from './media-engine.ts';
 import { makeNetwork, type Network, type NodePlace, whyNoNamespaces } from './network.ts';
-import { type Phone, startPhone } from './phone.ts';
+import { startPhone } from './phone.ts';
 import { type SipProxy, startProxy } from './proxy.ts';
 
 const PHONE_TONE_HZ = 440;
@@ -34,11 +35,11 @@ export interface CallRig {
   /** From the outside inwards. */
   readonly nodes: readonly MediaNode[];
   /** SDES, outside, behind NAT. */
-  readonly phone: Phone;
+  readonly phone: Baresip;
   /** Plain RTP, inside. */
-  readonly desk: Phone;
+  readonly desk: Baresip;
   /** What `caller` dials to reach the other one. */
-  addressOf(callee: Phone): string;
+  addressOf(callee: Baresip): string;
   /** Captures all links between home and the desk phone until the function that comes back is called. */
   capture(): Promise<() => Promise<LinkTraffic>>;
   /** Ends what calls a failed test has left, so that the next does not fail by it. */
@@ -146,7 +147,7 @@ function startPhones(
   first: NodePlace,
   last: NodePlace,
   directory: string,
-): Promise<[phone: Phone, desk: Phone]> {
+): Promise<[phone: Baresip, desk: Baresip]> {
   return Promise.all([
     startPhone(network, {
       name: 'phone',
@@ -169,7 +170,7 @@ function startPhones(
   ]);
 }
 
-function logsOf(nodes: readonly MediaNode[], phones: readonly Phone[]): string {
+function logsOf(nodes: readonly MediaNode[], phones: readonly Baresip[]): string {
   const logs = [
     ...nodes.flatMap(({ place, engine, proxy }) => [
       [`engine of ${place.name}`, engine.log()] as const,

@@ -1,10 +1,10 @@
 /** What must hold of a call between the SDES phone and the plain desk phone. */
 import { expect } from 'vitest';
+import type { Baresip } from '../../../lab/real/baresip.ts';
+import type { Sound } from '../../../lab/real/recording.ts';
+import { waitFor } from '../../../lab/real/wait.ts';
 import type { CallRig, LinkTraffic } from './call-rig.ts';
 import { entropyOf, type RtpPacket, rtpOf } from './capture.ts';
-import type { Phone } from './phone.ts';
-import type { Sound } from './tone.ts';
-import { waitFor } from './wait.ts';
 import { soundOf } from './wire-audio.ts';
 
 /** Heard within this of the level that was said: G.711 changes a tone by hundredths of a decibel. */
@@ -33,7 +33,7 @@ export async function expectBothHear(rig: CallRig, seconds: number): Promise<voi
 }
 
 /** Expects that a sound is what a phone says, as loud as it says it. */
-export async function expectTone(speaker: Phone, heard: Sound): Promise<void> {
+export async function expectTone(speaker: Baresip, heard: Sound): Promise<void> {
   expect(heard.toneSeconds, `seconds of the tone of ${speaker.name}`).toBeGreaterThan(
     TONE_SHARE_MIN * heard.seconds,
   );

@@ -2,7 +2,7 @@
  * A media engine between two sides of a network: Causeway, or rtpengine with
  * CAUSEWAY_INTEROP_B2BUA=rtpengine, which shows that a test is right when it fails on Causeway.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { B2BUA_KIND, DEBIAN_PYTHON, ENGINE, PROJECT_DIRECTORY, waitUntilReady } from '../harness.ts';
 import { type BackgroundProcess, describeEnd, run, startBackground, tail } from '../processes.ts';
@@ -11,29 +11,33 @@ import type { Network, NodePlace } from './network.ts';
 /** Of the engine's ng socket, in its namespace. */
 export const NG_ADDRESS = '127.0.0.1:2223';
 
-/** Media ports of every engine. */
-export const MEDIA_PORTS: readonly [first: number, last: number] = [36_000, 36_999];
+/** The appliance's media ports, which are the example's. */
+export const MEDIA_PORTS: readonly [first: number, last: number] = [36_000, 59_999];
 
 /** Shared ports of the inner side of an edge (Causeway alone has them). */
 export const MULTIPLEXED_PORTS: readonly [number, number] = [2776, 2777];
 
-/** Settings of the outer and the inner zone. */
-const ZONES: Readonly<Record<EngineRole, readonly [outer: object, inner: object]>> = {
-  b2bua: [{ mediaEncryption: 'force', aesGcm: true }, { mediaEncryption: 'off' }],
-  auto: [
-    { mediaEncryption: 'auto', aesGcm: true },
-    { mediaEncryption: 'auto', aesGcm: true },
-  ],
-  edge: [{ media: 'relay' }, { media: 'relay', multiplexedPorts: MULTIPLEXED_PORTS }],
-};
+/** The configuration that users are given; its addresses are those of a network with one media node. */
+const EXAMPLE_FILE = join(PROJECT_DIRECTORY, 'examples/causeway.yaml');
+
+/** Settings of the zones `external` and `internal`. */
+const ZONES: Readonly<Record<Exclude<EngineRole, 'example'>, readonly [external: object, internal: object]>> =
+  {
+    b2bua: [{ mediaEncryption: 'force', aesGcm: true }, { mediaEncryption: 'off' }],
+    auto: [
+      { mediaEncryption: 'auto', aesGcm: true },
+      { mediaEncryption: 'auto', aesGcm: true },
+    ],
+    edge: [{ media: 'relay' }, { media: 'relay', multiplexedPorts: MULTIPLEXED_PORTS }],
+  };
 
 const NG_TIMEOUT_MS = 10_000;
 
 /**
- * `b2bua` terminates SRTP: forced outside, off inside. `auto` leaves that to the flags of each command.
- * `edge` passes packets as they are, inwards on shared ports.
+ * `b2bua` terminates SRTP: forced outside, off inside; `example` does so as examples/causeway.yaml has it. `auto`
+ * leaves that to the flags of each command. `edge` passes packets as they are, inwards on shared ports.
  */
-export type EngineRole = 'b2bua' | 'auto' | 'edge';
+export type EngineRole = 'example' | 'b2bua' | 'auto' | 'edge';
 
 export interface MediaEngine {
   /** The reply to an ng command. */
@@ -48,7 +52,7 @@ export interface MediaEngine {
 }
 
 /**
- * Starts the engine of a node, with the zones `outer` and `inner`, and waits until it answers.
+ * Starts the engine of a node, with the zones `external` and `internal`, and waits until it answers.
  * @param directory for its files; no other engine may have it
  */
 export async function startMediaEngine(
@@ -97,12 +101,29 @@ async function startCauseway(
   directory: string,
   role: EngineRole,
 ): Promise<BackgroundProcess> {
-  const [outer, inner] = ZONES[role];
+  const file = join(directory, 'causeway.yaml');
+  const text =
+    role === 'example' ? await exampleText() : JSON.stringify(settings(place, directory, role), null, 2);
+  await writeFile(file, text);
+  const [command, ...args] = network.within(place.name);
+  const program = join(PROJECT_DIRECTORY, 'dist/main.js');
+  return startBackground(command, [...args, process.execPath, program, 'serve', '-c', file], {
+    workingDirectory: directory,
+  });
+}
+
+/** The example as it is, with the engine that the suite is to run on. */
+async function exampleText(): Promise<string> {
+  return (await readFile(EXAMPLE_FILE, 'utf8')).replace(/^node:$/m, `node:\n  engine: ${ENGINE}`);
+}
+
+function settings(place: NodePlace, directory: string, role: keyof typeof ZONES): object {
+  const [external, internal] = ZONES[role];
   const zones = [
-    { id: 1, name: 'outer', kind: 'traversal', address: place.outerAddress, ...outer },
-    { id: 2, name: 'inner', kind: 'neighbor', address: place.innerAddress, ...inner },
+    { id: 1, name: 'external', kind: 'traversal', address: place.outerAddress, ...external },
+    { id: 2, name: 'internal', kind: 'neighbor', address: place.innerAddress, ...internal },
   ];
-  const configuration = {
+  return {
     node: {
       name: place.name,
       engine: ENGINE,
@@ -113,13 +134,6 @@ async function startCauseway(
     b2bua: { ng: NG_ADDRESS, mediaPorts: MEDIA_PORTS, zones },
     admin: { http: '127.0.0.1:8080' },
   };
-  const file = join(directory, 'causeway.yaml');
-  await writeFile(file, JSON.stringify(configuration, null, 2));
-  const [command, ...args] = network.within(place.name);
-  const program = join(PROJECT_DIRECTORY, 'dist/main.js');
-  return startBackground(command, [...args, process.execPath, program, 'serve', '-c', file], {
-    workingDirectory: directory,
-  });
 }
 
 /** It knows no zones: what a leg is offered is up to the proxy's flags. */
@@ -132,7 +146,7 @@ async function startRtpengine(
   return startBackground(command, [
     ...args,
     ...['rtpengine', '--foreground', '--log-stderr', '--log-level=6', '--table=-1', '--num-threads=2'],
-    ...[`--interface=outer/${place.outerAddress}`, `--interface=inner/${place.innerAddress}`],
+    ...[`--interface=external/${place.outerAddress}`, `--interface=internal/${place.innerAddress}`],
     ...[`--listen-ng=${NG_ADDRESS}`, `--port-min=${MEDIA_PORTS[0]}`, `--port-max=${MEDIA_PORTS[1]}`],
     ...[`--pidfile=${join(directory, 'rtpengine.pid')}`, '--delete-delay=0'],
   ]);

@@ -124,9 +124,10 @@ async function link(
   [one, oneAddress]: readonly [string, string],
   [next, nextAddress]: readonly [string, string],
 ): Promise<void> {
-  const mtu = ['mtu', String(MTU_BYTES)];
-  const peer = ['peer', 'name', 'outer', ...mtu, 'netns', PREFIX + next];
-  await ipIn(one, 'link', 'add', 'inner', ...mtu, 'type', 'veth', ...peer);
+  // One packet a frame: what is sent as one message of several (GSO) would be captured as one.
+  const frames = ['mtu', String(MTU_BYTES), 'gso_max_segs', '1'];
+  const peer = ['peer', 'name', 'outer', ...frames, 'netns', PREFIX + next];
+  await ipIn(one, 'link', 'add', 'inner', ...frames, 'type', 'veth', ...peer);
   await ipIn(one, 'addr', 'add', `${oneAddress}/24`, 'dev', 'inner');
   await ipIn(one, 'link', 'set', 'inner', 'up');
   await ipIn(next, 'addr', 'add', `${nextAddress}/24`, 'dev', 'outer');

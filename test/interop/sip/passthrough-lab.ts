@@ -1,16 +1,16 @@
 /**
- * Calls of the lab between two phones outside, through Causeway: its network and scripts, with a proxy that
- * hands every call to the media engine (`passthrough.cfg`), and one node that is TURN server and B2BUA.
+ * Calls of the lab between two phones outside, through Causeway: its network and scripts, with the proxy and the
+ * node of examples/ in place of its own, which keeps such calls from the media engine.
  *
  * The scripts read the proxy's configuration from their own folder, so they run from a copy of it.
  */
-import { copyFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { waitUntilReady } from '../harness.ts';
+import { waitFor } from '../../../lab/real/wait.ts';
+import { PROJECT_DIRECTORY, waitUntilReady } from '../harness.ts';
 import { LAB_DIRECTORY } from '../lab.ts';
 import { type BackgroundProcess, describeEnd, type FinishedRun, run, startBackground } from '../processes.ts';
-import { waitFor } from './wait.ts';
 
 /** Namespaces of this suite alone. */
 const PREFIX = 'causeway-ice-';
@@ -126,9 +126,13 @@ function labWith(directory: string, node: BackgroundProcess): PassthroughLab {
 
 async function copyLab(copy: string): Promise<void> {
   await cp(LAB_DIRECTORY, copy, { recursive: true });
-  const proxy = join(copy, 'conf/kamailio.cfg');
-  await rm(proxy);
-  await copyFile(join(import.meta.dirname, 'passthrough.cfg'), proxy);
+  const example = await readFile(join(PROJECT_DIRECTORY, 'examples/kamailio.cfg'), 'utf8');
+  const addresses = [
+    '#!KAMAILIO',
+    '#!define EXTERNAL_IP "198.51.100.10"',
+    '#!define INTERNAL_IP "10.10.0.10"',
+  ];
+  await writeFile(join(copy, 'conf/kamailio.cfg'), [...addresses, example].join('\n'));
   const script = join(copy, 'call-ice');
   const text = await readFile(script, 'utf8');
   const changed = text.replace(/^TALK=\d+/m, `TALK=${TALK_SECONDS}`);

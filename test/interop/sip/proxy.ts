@@ -1,7 +1,7 @@
-/** Kamailio with proxy.cfg, on both sides of a media node. */
+/** Kamailio on both sides of a media node: with the example's configuration, or proxy.cfg for one node of several. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { waitUntilReady } from '../harness.ts';
+import { PROJECT_DIRECTORY, waitUntilReady } from '../harness.ts';
 import { type BackgroundProcess, startBackground } from '../processes.ts';
 import { type EngineRole, NG_ADDRESS } from './media-engine.ts';
 import type { Network, NodePlace } from './network.ts';
@@ -33,23 +33,13 @@ export async function startProxy(
 ): Promise<SipProxy> {
   const runtime = join(settings.directory, 'kamailio');
   await mkdir(runtime, { recursive: true });
-  const definitions: Record<string, string> = {
-    OUTER_IP: `"${place.outerAddress}"`,
-    INNER_IP: `"${place.innerAddress}"`,
-    ENGINE_SOCK: `"udp:${NG_ADDRESS}"`,
-    INWARD: `"${engineFlags(settings.role, 'inward')}"`,
-    OUTWARD: `"${engineFlags(settings.role, 'outward')}"`,
-    ...(settings.facesNat ? { FACES_NAT: '1' } : {}),
-    ...(settings.neighbourAddress === undefined
-      ? {}
-      : { NEIGHBOUR: `"sip:${settings.neighbourAddress}:${SIP_PORT}"` }),
-  };
+  const { file, definitions } = settings.role === 'example' ? example(place) : nodeOfSeveral(place, settings);
   const start = async (): Promise<BackgroundProcess> => {
     const [command, ...args] = network.within(place.name);
     const kamailio = startBackground(command, [
       ...args,
       ...['kamailio', '-DD', '-E', '-m', '32', '-M', '8', '-Y', runtime],
-      ...['-f', join(import.meta.dirname, 'proxy.cfg')],
+      ...['-f', file],
       ...Object.entries(definitions).flatMap(([name, value]) => ['-A', `${name}=${value}`]),
     ]);
     await waitUntilReady(kamailio, async () => {
@@ -73,6 +63,38 @@ export async function startProxy(
   };
 }
 
+interface Configuration {
+  readonly file: string;
+  /** Names and values, as the file takes them. */
+  readonly definitions: Readonly<Record<string, string>>;
+}
+
+function example(place: NodePlace): Configuration {
+  return {
+    file: join(PROJECT_DIRECTORY, 'examples/kamailio.cfg'),
+    definitions: {
+      EXTERNAL_IP: `"${place.outerAddress}"`,
+      INTERNAL_IP: `"${place.innerAddress}"`,
+      CAUSEWAY: `"udp:${NG_ADDRESS}"`,
+    },
+  };
+}
+
+function nodeOfSeveral(place: NodePlace, { role, facesNat, neighbourAddress }: ProxySettings): Configuration {
+  return {
+    file: join(import.meta.dirname, 'proxy.cfg'),
+    definitions: {
+      OUTER_IP: `"${place.outerAddress}"`,
+      INNER_IP: `"${place.innerAddress}"`,
+      ENGINE_SOCK: `"udp:${NG_ADDRESS}"`,
+      INWARD: `"${engineFlags(role, 'inward')}"`,
+      OUTWARD: `"${engineFlags(role, 'outward')}"`,
+      ...(facesNat ? { FACES_NAT: '1' } : {}),
+      ...(neighbourAddress === undefined ? {} : { NEIGHBOUR: `"sip:${neighbourAddress}:${SIP_PORT}"` }),
+    },
+  };
+}
+
 /**
  * What the engine is told of an offer. The edge has nothing to do with keys; a B2BUA speaks SRTP outside
  * and RTP inside.
@@ -82,6 +104,6 @@ function engineFlags(role: EngineRole, way: 'inward' | 'outward'): string {
   const transport = role === 'edge' ? '' : way === 'inward' ? 'RTP/AVP' : 'RTP/SAVP';
   // baresip cuts a key short whose length is no multiple of 3, unless its base64 is padded.
   return way === 'inward'
-    ? `${common} ${transport} direction=outer direction=inner`
-    : `${common} ${transport} SDES-pad direction=inner direction=outer`;
+    ? `${common} ${transport} direction=external direction=internal`
+    : `${common} ${transport} SDES-pad direction=internal direction=external`;
 }

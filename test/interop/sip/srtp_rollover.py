@@ -112,7 +112,7 @@ class Call:
         return reply.get("sdp")
 
     def negotiate(self, offerer, answerer, directions=("sendrecv", "sendrecv")):
-        zones = ["outer", "inner"] if offerer is self.caller else ["inner", "outer"]
+        zones = ["external", "internal"] if offerer is self.caller else ["internal", "external"]
         common = {"ICE": "remove", "replace": ["origin", "session-connection"]}
         crypto_tag = answerer.learn(self.ask(
             "offer", sdp=offerer.describe(directions[0], 1), direction=zones, DTLS="off", SDES=["pad"],

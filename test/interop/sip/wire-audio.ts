@@ -1,9 +1,9 @@
 /** The audio of captured packets, decoded as one who listens on the wire would, with and without the key. */
 import { join } from 'node:path';
+import { listen, PCMU_RATE_HZ, type Sound } from '../../../lab/real/recording.ts';
 import { DEBIAN_PYTHON } from '../harness.ts';
 import { run } from '../processes.ts';
 import { type RtpPacket, rtpPacket, type UdpPacket } from './capture.ts';
-import { listen, PCMU_RATE_HZ, type Sound } from './tone.ts';
 
 const OPEN_TIMEOUT_MS = 20_000;
 

@@ -3,9 +3,9 @@
  * other than ours must get through with its addresses, and any other must not.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BINDING, encode, REQUEST } from '../../../lab/phone/plain-stun.ts';
 import { EXTERNAL, INTERNAL, type ZoneOptions } from '../../kit/b2bua-node.ts';
 import { controlling, priority, useCandidate, username } from '../../kit/ice-rig.ts';
-import { BINDING, encode, REQUEST } from '../../kit/plain-stun.ts';
 import { CM_80, crlf, crypto, portsIn, SignallingRig } from './signalling-rig.ts';
 
 const OUR_OUTER = EXTERNAL.addresses[0] ?? '';
@@ -36,7 +36,6 @@ let rig: SignallingRig;
 let toldA = 0;
 let toldB = 0;
 
-beforeEach(() => callBetween({ icePassthrough: true }));
 afterEach(() => expect(rig.end()).toEqual([]));
 
 /** Begins a call between zones of this kind. */
@@ -88,149 +87,151 @@ function exchange(offer: Said, answer: Said): [toB: string, toA: string] {
 
 const ours = (): [string, string] => [`${OUR_INNER} ${toldB}`, `${OUR_OUTER} ${toldA}`];
 
-describe('an offer that names the path', () => {
-  it('passes with its addresses, as does its answer', () => {
-    const named = { ...A_HOST, more: remoteCandidates(HOST_B) };
-    expect(exchange(named, B_HOST)).toEqual([HOST_A, HOST_B]);
+/** An edge passes everything, and looks at checks as a B2BUA that lets ICE pass. */
+describe.each<[string, Pick<ZoneOptions, 'icePassthrough' | 'media'>]>([
+  ['passthrough', { icePassthrough: true }],
+  ['an edge', { media: 'relay' }],
+])('%s:', (_name, kind) => {
+  beforeEach(() => callBetween(kind));
+
+  describe('an offer that names the path', () => {
+    it('passes with its addresses, as does its answer', () => {
+      const named = { ...A_HOST, more: remoteCandidates(HOST_B) };
+      expect(exchange(named, B_HOST)).toEqual([HOST_A, HOST_B]);
+    });
+
+    it('is lent no candidate more', () => {
+      const offered = rig.offer(sdp('a', { ...A_HOST, more: remoteCandidates(HOST_B) }), { 'to-tag': 'B' });
+      expect(offered.match(/a=candidate:/g)).toHaveLength(2);
+      const answered = rig.answer(sdp('b', B_HOST));
+      expect(answered.match(/a=candidate:/g)).toHaveLength(2);
+    });
+
+    it('passes with the address that it has in its session part', () => {
+      const named = sdp('a', { ...A_HOST, more: remoteCandidates(HOST_B) }, true);
+      expect(placeIn(rig.offer(named, { 'to-tag': 'B' }))).toBe(HOST_A);
+      expect(placeIn(rig.answer(sdp('b', B_HOST, true)))).toBe(HOST_B);
+    });
+
+    it('passes with a=rtcp as it is', () => {
+      const more = [...remoteCandidates(HOST_B), 'rtcp:40001 IN IP4 192.168.1.10'];
+      const offered = rig.offer(sdp('a', { ...A_HOST, more }), { 'to-tag': 'B' });
+      rig.answer(sdp('b', B_HOST));
+      expect(offered).toContain('a=rtcp:40001 IN IP4 192.168.1.10\r\n');
+    });
+
+    it('passes with a peer-reflexive address: the other end is one that knows it', () => {
+      const reflexive = '203.0.113.2 61000';
+      const named = { ...A_BEFORE, at: reflexive, candidates: [`${reflexive} typ prflx`] };
+      const relayed = '198.51.100.10 50001';
+      const answer = { ...B_BEFORE, at: relayed, candidates: [`${relayed} typ relay`] };
+      expect(exchange({ ...named, more: remoteCandidates(relayed) }, answer)).toEqual([reflexive, relayed]);
+    });
+
+    it('gets our address where it names ours', () => {
+      const named = { ...A_HOST, more: remoteCandidates(`${OUR_OUTER} ${toldA}`) };
+      expect(exchange(named, B_HOST)).toEqual(ours());
+    });
+
+    it('from the callee passes too', () => {
+      const offered = rig.offerBack(sdp('b', { ...B_HOST, more: remoteCandidates(HOST_A) }));
+      expect([placeIn(offered), placeIn(rig.answerBack(sdp('a', A_HOST)))]).toEqual([HOST_B, HOST_A]);
+    });
+
+    it('and is not accepted leaves all as it was', () => {
+      rig.offer(sdp('a', { ...A_HOST, more: remoteCandidates(HOST_B) }), { 'to-tag': 'B' });
+      expect(exchange(A_HOST, B_HOST)).toEqual(ours());
+    });
   });
 
-  it('is lent no candidate more', () => {
-    const offered = rig.offer(sdp('a', { ...A_HOST, more: remoteCandidates(HOST_B) }), { 'to-tag': 'B' });
-    expect(offered.match(/a=candidate:/g)).toHaveLength(2);
-    const answered = rig.answer(sdp('b', B_HOST));
-    expect(answered.match(/a=candidate:/g)).toHaveLength(2);
+  describe('an offer that names all the candidates it knows of', () => {
+    const all = (): string[] => remoteCandidates(HOST_B, SRFLX_B, `${OUR_OUTER} ${toldA}`);
+
+    it('passes with a listed address, as does its answer', () => {
+      expect(exchange({ ...A_HOST, more: all() }, B_HOST)).toEqual([HOST_A, HOST_B]);
+    });
+
+    it('gets our address for a peer-reflexive one, which only one peer can reach', () => {
+      const reflexive = '203.0.113.2 61000';
+      const candidates = [...A_BEFORE.candidates, `${reflexive} typ prflx`];
+      const offer = { at: reflexive, candidates, more: all() };
+      expect(exchange(offer, B_HOST)).toEqual([ours()[0], HOST_B]);
+    });
+
+    it('gets our address for a peer-reflexive one in the answer', () => {
+      const reflexive = '203.0.113.6 62000';
+      const candidates = [...B_BEFORE.candidates, `${reflexive} typ prflx`];
+      expect(exchange({ ...A_HOST, more: all() }, { at: reflexive, candidates })).toEqual([
+        HOST_A,
+        ours()[1],
+      ]);
+    });
+
+    it('gets our address for one that it does not list', () => {
+      expect(exchange({ ...A_BEFORE, at: '203.0.113.2 61000', more: all() }, B_HOST)[0]).toBe(ours()[0]);
+    });
+
+    it('gets our address when it was ours that was nominated', () => {
+      nominateOurs();
+      expect(exchange({ ...A_HOST, more: all() }, B_HOST)).toEqual(ours());
+    });
+
+    it('passes after a restart in which another was nominated', () => {
+      nominateOurs();
+      const [a, b] = [
+        { ...A_HOST, ufrag: 'c' },
+        { ...B_HOST, ufrag: 'd' },
+      ];
+      expect(exchange(a, b)).toEqual(ours());
+      expect(exchange({ ...a, more: all() }, b)).toEqual([HOST_A, HOST_B]);
+    });
+
+    /** A check of A with USE-CANDIDATE on the candidate that it was lent. */
+    function nominateOurs(): void {
+      const transactionId = Buffer.alloc(12, 7);
+      const attributes = [username('bbbb:aaaa'), priority, controlling, useCandidate];
+      const integrity = { algorithm: 'sha1', key: Buffer.from(PASSWORD_B) } as const;
+      const check = encode({ method: BINDING, kind: REQUEST, transactionId, attributes }, { integrity });
+      let answers = 0;
+      const owner = { receive: () => void answers++ };
+      const phone = rig.network.bind({ address: '203.0.113.2', port: 40_000 }, owner);
+      if (!phone) throw new Error('the port is taken');
+      rig.network.send(phone, check, { address: OUR_OUTER, port: toldA });
+      rig.network.run(1000);
+      rig.network.unbind(phone);
+      expect(answers).toBe(1);
+    }
   });
 
-  it('passes with the address that it has in its session part', () => {
-    const named = sdp('a', { ...A_HOST, more: remoteCandidates(HOST_B) }, true);
-    expect(placeIn(rig.offer(named, { 'to-tag': 'B' }))).toBe(HOST_A);
-    expect(placeIn(rig.answer(sdp('b', B_HOST, true)))).toBe(HOST_B);
-  });
+  describe('once media has left', () => {
+    beforeEach(() => {
+      exchange({ ...A_HOST, more: remoteCandidates(HOST_B) }, B_HOST);
+    });
 
-  it('passes with a=rtcp as it is', () => {
-    const more = [...remoteCandidates(HOST_B), 'rtcp:40001 IN IP4 192.168.1.10'];
-    const offered = rig.offer(sdp('a', { ...A_HOST, more }), { 'to-tag': 'B' });
-    rig.answer(sdp('b', B_HOST));
-    expect(offered).toContain('a=rtcp:40001 IN IP4 192.168.1.10\r\n');
-  });
+    it('an offer that tells nothing new passes with its addresses', () => {
+      const onHold = { ...A_HOST, more: ['sendonly'] };
+      expect(exchange(onHold, { ...B_HOST, more: ['recvonly'] })).toEqual([HOST_A, HOST_B]);
+    });
 
-  it('passes with a peer-reflexive address: the other end is one that knows it', () => {
-    const reflexive = '203.0.113.2 61000';
-    const named = { ...A_BEFORE, at: reflexive, candidates: [`${reflexive} typ prflx`] };
-    const relayed = '198.51.100.10 50001';
-    const answer = { ...B_BEFORE, at: relayed, candidates: [`${relayed} typ relay`] };
-    expect(exchange({ ...named, more: remoteCandidates(relayed) }, answer)).toEqual([reflexive, relayed]);
-  });
+    it('so does one from the other side', () => {
+      expect(placeIn(rig.offerBack(sdp('b', B_HOST)))).toBe(HOST_B);
+      expect(placeIn(rig.answerBack(sdp('a', A_HOST)))).toBe(HOST_A);
+    });
 
-  it('gets our address where it names ours', () => {
-    const named = { ...A_HOST, more: remoteCandidates(`${OUR_OUTER} ${toldA}`) };
-    expect(exchange(named, B_HOST)).toEqual(ours());
-  });
-
-  it('from the callee passes too', () => {
-    const offered = rig.offerBack(sdp('b', { ...B_HOST, more: remoteCandidates(HOST_A) }));
-    expect([placeIn(offered), placeIn(rig.answerBack(sdp('a', A_HOST)))]).toEqual([HOST_B, HOST_A]);
-  });
-
-  it('and is not accepted leaves all as it was', () => {
-    rig.offer(sdp('a', { ...A_HOST, more: remoteCandidates(HOST_B) }), { 'to-tag': 'B' });
-    expect(exchange(A_HOST, B_HOST)).toEqual(ours());
+    it('an ICE restart begins with us again', () => {
+      const restarted = exchange({ ...A_BEFORE, ufrag: 'c' }, { ...B_BEFORE, ufrag: 'd' });
+      expect(restarted).toEqual(ours());
+    });
   });
 });
 
-describe('an offer that names all the candidates it knows of', () => {
-  const all = (): string[] => remoteCandidates(HOST_B, SRFLX_B, `${OUR_OUTER} ${toldA}`);
-
-  it('passes with a listed address, as does its answer', () => {
-    expect(exchange({ ...A_HOST, more: all() }, B_HOST)).toEqual([HOST_A, HOST_B]);
-  });
-
-  it('gets our address for a peer-reflexive one, which only one peer can reach', () => {
-    const reflexive = '203.0.113.2 61000';
-    const candidates = [...A_BEFORE.candidates, `${reflexive} typ prflx`];
-    const offer = { at: reflexive, candidates, more: all() };
-    expect(exchange(offer, B_HOST)).toEqual([ours()[0], HOST_B]);
-  });
-
-  it('gets our address for a peer-reflexive one in the answer', () => {
-    const reflexive = '203.0.113.6 62000';
-    const candidates = [...B_BEFORE.candidates, `${reflexive} typ prflx`];
-    expect(exchange({ ...A_HOST, more: all() }, { at: reflexive, candidates })).toEqual([HOST_A, ours()[1]]);
-  });
-
-  it('gets our address for one that it does not list', () => {
-    expect(exchange({ ...A_BEFORE, at: '203.0.113.2 61000', more: all() }, B_HOST)[0]).toBe(ours()[0]);
-  });
-
-  it('gets our address when it was ours that was nominated', () => {
-    nominateOurs();
-    expect(exchange({ ...A_HOST, more: all() }, B_HOST)).toEqual(ours());
-  });
-
-  it('passes after a restart in which another was nominated', () => {
-    nominateOurs();
-    const [a, b] = [
-      { ...A_HOST, ufrag: 'c' },
-      { ...B_HOST, ufrag: 'd' },
-    ];
-    expect(exchange(a, b)).toEqual(ours());
-    expect(exchange({ ...a, more: all() }, b)).toEqual([HOST_A, HOST_B]);
-  });
-
-  /** A check of A with USE-CANDIDATE on the candidate that it was lent. */
-  function nominateOurs(): void {
-    const transactionId = Buffer.alloc(12, 7);
-    const attributes = [username('bbbb:aaaa'), priority, controlling, useCandidate];
-    const integrity = { algorithm: 'sha1', key: Buffer.from(PASSWORD_B) } as const;
-    const check = encode({ method: BINDING, kind: REQUEST, transactionId, attributes }, { integrity });
-    let answers = 0;
-    const owner = { receive: () => void answers++ };
-    const phone = rig.network.bind({ address: '203.0.113.2', port: 40_000 }, owner);
-    if (!phone) throw new Error('the port is taken');
-    rig.network.send(phone, check, { address: OUR_OUTER, port: toldA });
-    rig.network.run(1000);
-    rig.network.unbind(phone);
-    expect(answers).toBe(1);
-  }
-});
-
-describe('an edge, which does not look into checks,', () => {
+describe('a call that passed, and ends here for a while,', () => {
   beforeEach(() => {
-    rig.end();
-    callBetween({ media: 'relay' });
-  });
-
-  it('passes an offer that names the path', () => {
-    expect(exchange({ ...A_HOST, more: remoteCandidates(HOST_B) }, B_HOST)).toEqual([HOST_A, HOST_B]);
-  });
-
-  it('stays in the path where its own address is among all that are named', () => {
-    const more = remoteCandidates(HOST_B, `${OUR_OUTER} ${toldA}`);
-    expect(exchange({ ...A_HOST, more }, B_HOST)).toEqual(ours());
-  });
-});
-
-describe('once media has left', () => {
-  beforeEach(() => {
+    callBetween({ icePassthrough: true });
     exchange({ ...A_HOST, more: remoteCandidates(HOST_B) }, B_HOST);
   });
 
-  it('an offer that tells nothing new passes with its addresses', () => {
-    const onHold = { ...A_HOST, more: ['sendonly'] };
-    expect(exchange(onHold, { ...B_HOST, more: ['recvonly'] })).toEqual([HOST_A, HOST_B]);
-  });
-
-  it('so does one from the other side', () => {
-    expect(placeIn(rig.offerBack(sdp('b', B_HOST)))).toBe(HOST_B);
-    expect(placeIn(rig.answerBack(sdp('a', A_HOST)))).toBe(HOST_A);
-  });
-
-  it('an ICE restart begins with us again', () => {
-    const restarted = exchange({ ...A_BEFORE, ufrag: 'c' }, { ...B_BEFORE, ufrag: 'd' });
-    expect(restarted).toEqual(ours());
-  });
-
-  it('a call that ends here for a while does not go on where it was', () => {
+  it('does not go on where it was', () => {
     const before = { 'to-tag': 'B', ICE: 'remove' };
     const offered = rig.offer(sdp('a', A_HOST), before);
     const [tag = '1'] = offered.match(/(?<=a=crypto:)\d+(?= AES_CM_128_HMAC_SHA1_80)/) ?? [];

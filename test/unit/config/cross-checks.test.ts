@@ -215,10 +215,7 @@ describe('warnings', () => {
     ],
     ['turn: { mediaPorts: [30000, 40000] }\nb2bua: { services: false }', []],
     ['b2bua: { zones: [{ id: 1, name: z, ice: true, bfcpFilter: true }] }', []],
-    [
-      'b2bua: { zones: [{ id: 1, name: a }, { id: 2, name: b, icePassthrough: true }] }',
-      ['b2bua.zones[1].icePassthrough: is checked but not used by this version'],
-    ],
+    ['b2bua: { zones: [{ id: 1, name: a }, { id: 2, name: b, icePassthrough: true }] }', []],
     ['metrics: { collectd: { address: 127.0.0.1 } }', []],
     ['node: { peers: [{ name: edge1, url: "http://10.0.0.2:8080" }] }', []],
   ])('%s', (yaml, warnings) => {

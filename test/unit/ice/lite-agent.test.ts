@@ -1,5 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import {
+  A,
+  ALLOCATE,
+  BINDING,
+  decode,
+  decodeXorAddress,
+  errorCode,
+  FAILURE,
+  find,
+  hasFingerprint,
+  hasIntegrity,
+  INDICATION,
+  type Integrity,
+  SUCCESS,
+  withZeroPadding,
+} from '../../../lab/phone/plain-stun.ts';
+import {
   ICE_CHECK,
   ICE_DROPPED_BAD_FINGERPRINT,
   ICE_DROPPED_MALFORMED,
@@ -35,22 +51,6 @@ import {
   useCandidate,
   username,
 } from '../../kit/ice-rig.ts';
-import {
-  A,
-  ALLOCATE,
-  BINDING,
-  decode,
-  decodeXorAddress,
-  errorCode,
-  FAILURE,
-  find,
-  hasFingerprint,
-  hasIntegrity,
-  INDICATION,
-  type Integrity,
-  SUCCESS,
-  withZeroPadding,
-} from '../../kit/plain-stun.ts';
 
 const WRONG_KEY: Integrity = { algorithm: 'sha1', key: Buffer.from('another password of ours') };
 const UNKNOWN = { type: 0x7ffe, value: Buffer.alloc(4) };

@@ -1,5 +1,15 @@
 import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import {
+  A,
+  ALLOCATE,
+  type Attribute,
+  decode,
+  encode,
+  find,
+  longTermKey,
+  REQUEST,
+} from '../../../lab/phone/plain-stun.ts';
 import { Authentication, type AuthenticationOutcome } from '../../../src/turn/authentication.ts';
 import { TURN, TURN_COUNTER_NAMES, type TurnCounterName } from '../../../src/turn/counters.ts';
 import { EndpointBook } from '../../../src/wire/endpoint.ts';
@@ -20,16 +30,6 @@ import { REALM } from '../../fuzz/client-messages.ts';
 import { CoreRig, UNIX_START_MS } from '../../fuzz/core-rig.ts';
 import { Random, SEED } from '../../fuzz/seeded.ts';
 import { testCrypto } from '../../fuzz/test-crypto.ts';
-import {
-  A,
-  ALLOCATE,
-  type Attribute,
-  decode,
-  encode,
-  find,
-  longTermKey,
-  REQUEST,
-} from '../../kit/plain-stun.ts';
 
 const UNDERSTOOD = [
   ATTR_USERNAME,

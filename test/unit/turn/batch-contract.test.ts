@@ -3,6 +3,7 @@
  * they are until the batch ends, or as many sends later as an engine queues at most.
  */
 import { describe, expect, it } from 'vitest';
+import { A, decode, find } from '../../../lab/phone/plain-stun.ts';
 import {
   TALLY_BYTES_TO_CLIENT,
   TALLY_PACKETS_DROPPED,
@@ -23,7 +24,6 @@ import {
 import { CoreRig, type RigOptions } from '../../fuzz/core-rig.ts';
 import { type Source, source } from '../../fuzz/fuzz-io.ts';
 import { SEED } from '../../fuzz/seeded.ts';
-import { A, decode, find } from '../../kit/plain-stun.ts';
 
 const ALICE = { name: 'alice', password: 'wonderland' };
 const PEER = source('203.0.113.7', 7000);

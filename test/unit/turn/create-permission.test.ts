@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { decode, errorCode } from '../../../lab/phone/plain-stun.ts';
 import { allocate, createPermission } from '../../fuzz/client-messages.ts';
 import { CoreRig } from '../../fuzz/core-rig.ts';
 import { source } from '../../fuzz/fuzz-io.ts';
 import { SEED } from '../../fuzz/seeded.ts';
-import { decode, errorCode } from '../../kit/plain-stun.ts';
 
 const CLIENT = source('192.0.2.1', 5001);
 const peers = (count: number): ReturnType<typeof source>[] =>

@@ -4,8 +4,8 @@
  */
 import { createHmac } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { A, ALLOCATE, BINDING, encode, find, REFRESH, REQUEST } from '../../../../lab/phone/plain-stun.ts';
 import type { TurnCrypto } from '../../../../src/turn/settings.ts';
-import { A, ALLOCATE, BINDING, encode, find, REFRESH, REQUEST } from '../../../kit/plain-stun.ts';
 import { TRANSPORT_UDP } from '../../../kit/turn-client.ts';
 import { ALICE, TurnSim, UNIX_START_MS } from '../../../kit/turn-sim.ts';
 

@@ -6,7 +6,7 @@
  * connections, which are the engines' affair, in test/unit/wire and test/unit/net.)
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ALLOCATE, BINDING, encode, REFRESH, REQUEST } from '../../../kit/plain-stun.ts';
+import { ALLOCATE, BINDING, encode, REFRESH, REQUEST } from '../../../../lab/phone/plain-stun.ts';
 import { lifetime, sendIndication, TRANSPORT_UDP, type TurnTestClient } from '../../../kit/turn-client.ts';
 import { BOB, TurnSim } from '../../../kit/turn-sim.ts';
 

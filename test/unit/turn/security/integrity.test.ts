@@ -15,7 +15,7 @@ import {
   REFRESH,
   REQUEST,
   SEND,
-} from '../../../kit/plain-stun.ts';
+} from '../../../../lab/phone/plain-stun.ts';
 import { seededRandom } from '../../../kit/sim-network.ts';
 import {
   channelNumber,

@@ -3,7 +3,7 @@
  * ChannelBind, Send, and packets from peers), with allow and deny lists. Connect (RFC 6062) is not offered.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { A, REFRESH } from '../../../kit/plain-stun.ts';
+import { A, REFRESH } from '../../../../lab/phone/plain-stun.ts';
 import { family, lifetime, type TurnTestClient } from '../../../kit/turn-client.ts';
 import { BOB, NODE_IPV4, NODE_IPV6, type SimOptions, TurnSim } from '../../../kit/turn-sim.ts';
 

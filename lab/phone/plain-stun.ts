@@ -1,10 +1,10 @@
 /**
- * STUN for test clients: an encoder and decoder written from RFC 8489 alone, sharing nothing with
- * `src/wire`, so that a fault of the server's codec cannot hide behind the same fault here.
+ * STUN for the peers of our tests and the lab: an encoder and decoder written from RFC 8489 alone, sharing
+ * nothing with `src/wire`, so that a fault of the server's codec cannot hide behind the same fault here.
  */
 import { createHash, createHmac } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { Place } from './sim-network.ts';
+import type { TransportAddress } from './protocol.ts';
 
 export const COOKIE = 0x2112a442;
 
@@ -191,7 +191,7 @@ export function longTermKey(
   return createHash(hash).update(`${user}:${realm}:${password}`).digest();
 }
 
-export function encodeXorAddress({ address, port }: Place, transactionId: Uint8Array): Uint8Array {
+export function encodeXorAddress({ address, port }: TransportAddress, transactionId: Uint8Array): Uint8Array {
   const plain = addressBytes(address);
   const value = Buffer.alloc(4 + plain.length);
   value[1] = plain.length === 4 ? 1 : 2;
@@ -200,7 +200,7 @@ export function encodeXorAddress({ address, port }: Place, transactionId: Uint8A
   return value;
 }
 
-export function decodeXorAddress(value: Uint8Array, transactionId: Uint8Array): Place {
+export function decodeXorAddress(value: Uint8Array, transactionId: Uint8Array): TransportAddress {
   const buffer = Buffer.from(value);
   if (value[0] !== 0 || (value[1] === 1 ? value.length !== 8 : value[1] !== 2 || value.length !== 20)) {
     throw new Error(`no address: ${buffer.toString('hex')}`);

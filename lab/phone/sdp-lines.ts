@@ -1,5 +1,5 @@
-/** SDP as test phones write and read it: plain text, sharing nothing with `src/wire/sdp`. */
-import type { Place } from './sim-network.ts';
+/** SDP as phones of tests and the lab write and read it: plain text, sharing nothing with `src/wire/sdp`. */
+import type { TransportAddress } from './protocol.ts';
 
 /** One m= section. */
 export interface PhoneSdpLine {
@@ -66,7 +66,7 @@ export function attributeOf(line: PhoneSdpLine, name: string): string | undefine
 }
 
 /** Where RTCP goes by a=rtcp, or by the rule of the next port (RFC 3550 §11). */
-export function rtcpPlaceOf(line: PhoneSdpLine): Place {
+export function rtcpPlaceOf(line: PhoneSdpLine): TransportAddress {
   const [port, , , address] = attributeOf(line, 'rtcp')?.split(' ') ?? [];
   return { address: address ?? line.address, port: Number(port ?? line.port + 1) };
 }

@@ -1,4 +1,7 @@
 /** SDP of ICE endpoints, written and read as plain text (RFC 8839); shares nothing with `src/wire/sdp`. */
+
+import type { AgentCandidate, AgentCandidateType, AgentCredentials } from './ice-candidates.ts';
+import type { TransportAddress } from './protocol.ts';
 import {
   attributeOf,
   keysOf,
@@ -6,18 +9,17 @@ import {
   type PhoneSdpLine,
   readPhoneSdp,
   rtcpPlaceOf,
-} from './b2bua-sdp.ts';
-import type { AgentCandidate, AgentCandidateType, AgentCredentials } from './passthrough-agent.ts';
-import type { Place } from './sim-network.ts';
+} from './sdp-lines.ts';
 
 /** What one description of an endpoint says, one audio line. */
 export interface IceDescription {
   readonly version: number;
   /** Where it listens by default: RTP, and RTCP where that has a port of its own. */
-  readonly defaults: readonly Place[];
-  readonly cryptoTag: number;
-  readonly suite: string;
-  readonly keyAndSalt: Buffer;
+  readonly defaults: readonly TransportAddress[];
+  /** Undefined: plain RTP. */
+  readonly key: Pick<OfferedKey, 'tag' | 'suite' | 'keyAndSalt'> | undefined;
+  /** The default: where RTCP has no port of its own. With one, that is for who wants no RTCP on RTP's. */
+  readonly isRtcpMuxed?: boolean;
   /** Undefined: without ICE. */
   readonly credentials: AgentCredentials | undefined;
   readonly candidates: readonly AgentCandidate[];
@@ -30,8 +32,8 @@ export interface IceDescription {
 export interface ReadDescription {
   readonly line: PhoneSdpLine;
   readonly isRtcpMuxed: boolean;
-  readonly rtp: Place;
-  readonly rtcp: Place;
+  readonly rtp: TransportAddress;
+  readonly rtcp: TransportAddress;
   readonly keys: readonly OfferedKey[];
   readonly credentials: AgentCredentials | undefined;
   readonly candidates: readonly AgentCandidate[];
@@ -40,9 +42,10 @@ export interface ReadDescription {
 }
 
 export function writeIceSdp(description: IceDescription): string {
-  const { version, defaults, cryptoTag, suite, keyAndSalt, credentials, candidates, direction } = description;
+  const { version, defaults, key, credentials, candidates, direction } = description;
   const { remoteCandidates = [], iceOptions } = description;
   const [rtp, rtcp] = defaults;
+  const isRtcpMuxed = description.isRtcpMuxed ?? rtcp === undefined;
   if (!rtp) throw new Error('a description needs a default address');
   const { ufrag, pwd } = credentials ?? {};
   return [
@@ -51,10 +54,11 @@ export function writeIceSdp(description: IceDescription): string {
     's=-',
     `c=IN ${connection(rtp)}`,
     't=0 0',
-    `m=audio ${rtp.port} RTP/SAVP 0`,
+    `m=audio ${rtp.port} ${key ? 'RTP/SAVP' : 'RTP/AVP'} 0`,
     'a=rtpmap:0 PCMU/8000',
-    rtcp ? `a=rtcp:${rtcp.port} IN ${connection(rtcp)}` : 'a=rtcp-mux',
-    `a=crypto:${cryptoTag} ${suite} inline:${keyAndSalt.toString('base64')}`,
+    ...(rtcp ? [`a=rtcp:${rtcp.port} IN ${connection(rtcp)}`] : []),
+    ...(isRtcpMuxed ? ['a=rtcp-mux'] : []),
+    ...(key ? [`a=crypto:${key.tag} ${key.suite} inline:${key.keyAndSalt.toString('base64')}`] : []),
     ...(ufrag === undefined ? [] : [`a=ice-ufrag:${ufrag}`, `a=ice-pwd:${pwd}`]),
     ...(iceOptions === undefined ? [] : [`a=ice-options:${iceOptions}`]),
     ...candidates.map((candidate) => `a=candidate:${candidateText(candidate)}`),
@@ -113,6 +117,6 @@ function remoteText({ component, place }: AgentCandidate): string {
   return `${component} ${place.address} ${place.port}`;
 }
 
-function connection({ address }: Place): string {
+function connection({ address }: TransportAddress): string {
   return `${address.includes(':') ? 'IP6' : 'IP4'} ${address}`;
 }

@@ -1,0 +1,14 @@
+import { EXIT_INTERRUPTED } from './exit-codes.ts';
+
+/** Settles at the first signal that ends the lab in order; a second one ends this process at once, and all with it. */
+export function whenInterrupted(): Promise<'interrupted'> {
+  return new Promise((resolve) => {
+    let count = 0;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        if (++count > 1) process.exit(EXIT_INTERRUPTED);
+        resolve('interrupted');
+      });
+    }
+  });
+}

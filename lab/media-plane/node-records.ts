@@ -1,0 +1,75 @@
+/** What the core node says of calls: those that are up, those that have ended, and the metrics of both. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CallStatus } from '../../src/admin/call-status.ts';
+import type { CallRecord } from '../../src/metrics/call-record.ts';
+import {
+  ICE_METRIC_NAMES,
+  ICE_METRIC_ROWS,
+  type IceCounters,
+  type IceMetricName,
+  metricsOf,
+  noCalls,
+} from '../../src/metrics/ice-metrics.ts';
+import type { AdminClient } from './admin-client.ts';
+import type { LiveCall, MetricsCheck, PlaneRecords, RecordedCall } from './media-plane.ts';
+
+/** The core asks the edge about relays, one second a question, before it writes a record. */
+const RECORD_MS_MAX = 6000;
+const POLL_MS = 100;
+
+export class NodeRecords implements PlaneRecords {
+  readonly #admin: AdminClient;
+
+  constructor(admin: AdminClient) {
+    this.#admin = admin;
+  }
+
+  async live(callId: string): Promise<LiveCall | undefined> {
+    const { calls } = await this.#admin.calls();
+    const call = calls.find((one) => one.callId === callId);
+    return call && { callType: call.icePassthroughCallType, packets: livePackets(call) };
+  }
+
+  async ended(callId: string): Promise<RecordedCall | undefined> {
+    const deadlineMs = performance.now() + RECORD_MS_MAX;
+    for (;;) {
+      const { calls } = await this.#admin.history();
+      const record = calls.find((one) => one.callId === callId);
+      if (record) return recordedCall(record);
+      if (performance.now() > deadlineMs) return undefined;
+      await delay(POLL_MS);
+    }
+  }
+
+  async metrics(): Promise<MetricsCheck> {
+    const { current, history } = await this.#admin.iceMetrics();
+    const { calls } = await this.#admin.history();
+    const expected = noCalls();
+    for (const name of calls.flatMap(metricsOf)) expected[name]++;
+    // A restart closes the running interval as a shorter one.
+    const counted = (name: IceMetricName): number =>
+      [current, ...history].reduce((sum, interval) => sum + interval[name], 0);
+    const problems = ICE_METRIC_NAMES.filter((name) => counted(name) !== expected[name]).map(
+      (name) => `${name} is ${counted(name)}, the call history makes ${expected[name]}`,
+    );
+    return { startTime: current.startTime, endTime: current.endTime, rows: rowsOf(current), problems };
+  }
+}
+
+function rowsOf(counters: IceCounters): MetricsCheck['rows'] {
+  return ICE_METRIC_ROWS.map((row) => ({ name: row.label, label: row.label, value: row.count(counters) }));
+}
+
+/** Legs are in the order of the call: the caller's first. */
+function livePackets({ legs }: CallStatus): [caller: number, callee: number] {
+  const packets = (place: number): number =>
+    (legs[place]?.lines ?? []).flatMap(({ streams }) => streams).reduce((sum, one) => sum + one.packets, 0);
+  return [packets(0), packets(1)];
+}
+
+function recordedCall(record: CallRecord): RecordedCall {
+  const { callId, icePassthroughCallType: callType, evidence, reason, media } = record;
+  const packets = (place: number): number =>
+    media.reduce((sum, { legs }) => sum + (legs[place]?.packets ?? 0), 0);
+  return { callId, callType, evidence, reason, packets: [packets(0), packets(1)] };
+}
