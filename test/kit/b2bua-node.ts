@@ -1,4 +1,6 @@
 /** One B2BUA core on the simulated network, with all that it was given and an account of what it must give back. */
+
+import { seededRandom } from '../../lab/network/simulated/seeded-random.ts';
 import { B2buaCore } from '../../src/b2bua/core.ts';
 import {
   B2BUA,
@@ -14,7 +16,7 @@ import { B2buaSharedState } from '../../src/b2bua/shared-state.ts';
 import { aesKeystream } from '../../src/node/node-media-crypto.ts';
 import { WatchedCrypto } from './b2bua-watched-crypto.ts';
 import { SimDescriptors, SimIo } from './sim-io.ts';
-import { type SimNetwork, seededRandom } from './sim-network.ts';
+import type { SimNetwork } from './sim-network.ts';
 import { simCrypto } from './turn-sim.ts';
 
 /** Unix time at the start of every simulation, milliseconds. */

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { IceAgent } from '../../lab/phone/ice-agent.ts';
 import type { AgentCandidateType } from '../../lab/phone/ice-candidates.ts';
+import { transportText } from '../../lab/phone/transport-address.ts';
 import { SimBases, type TurnServer } from './passthrough-base.ts';
-import { placeText, type SimSite } from './passthrough-site.ts';
+import type { SimSite } from './passthrough-site.ts';
 import type { Place, SimNetwork } from './sim-network.ts';
 
 export interface AgentOptions {
@@ -28,7 +29,7 @@ export class IceTestAgent extends IceAgent {
     const bases: [SimBases, ...SimBases[]] = [basesAt(place.port)];
     if (options.components === 2) bases.push(basesAt(place.port + 1));
     super({
-      ...{ clock: network, bases, randomBytes: repeatableBytes(placeText(place)) },
+      ...{ clock: network, bases, randomBytes: repeatableBytes(transportText(place)) },
       ...(types ? { types } : {}),
     });
     this.place = place;

@@ -1,6 +1,7 @@
 /** Where a test agent sends from: a socket of its host, and a relay that a TURN server has given it there. */
 import type { Base, Bases, OnPacket } from '../../lab/phone/ice-candidates.ts';
-import { placeText, type SimSite, type SiteSocket } from './passthrough-site.ts';
+import { transportText } from '../../lab/phone/transport-address.ts';
+import type { SimSite, SiteSocket } from './passthrough-site.ts';
 import type { Place, SimNetwork } from './sim-network.ts';
 import { type Credentials, TurnTestClient } from './turn-client.ts';
 
@@ -41,13 +42,13 @@ export class SimBases implements Bases {
   allocate(): void {
     const turn = this.#turn;
     if (!turn) return;
-    if (turn.allocate().code !== 0) throw new Error(`no relay for ${placeText(this.host.place)}`);
+    if (turn.allocate().code !== 0) throw new Error(`no relay for ${transportText(this.host.place)}`);
     this.mapped = turn.mapped;
     this.relay = {
       kind: 'relay',
       place: turn.relay,
       send: (bytes, to) => {
-        const channel = this.#channels.get(placeText(to));
+        const channel = this.#channels.get(transportText(to));
         if (channel === undefined) turn.send(to, bytes);
         else turn.sendChannel(channel, bytes);
       },
@@ -65,10 +66,10 @@ export class SimBases implements Bases {
 
   /** Has the relay send to the peer by a channel; virtual time passes. */
   bindChannel(peer: Place): void {
-    if (!this.relay || this.#channels.has(placeText(peer))) return;
+    if (!this.relay || this.#channels.has(transportText(peer))) return;
     const channel = FIRST_CHANNEL + this.#channels.size;
-    if (this.#turn?.bind(channel, peer).code !== 0) throw new Error(`no channel to ${placeText(peer)}`);
-    this.#channels.set(placeText(peer), channel);
+    if (this.#turn?.bind(channel, peer).code !== 0) throw new Error(`no channel to ${transportText(peer)}`);
+    this.#channels.set(transportText(peer), channel);
     this.#peers.set(channel, peer);
   }
 
@@ -79,7 +80,7 @@ export class SimBases implements Bases {
   }
 
   #received(bytes: Buffer, from: Place): void {
-    if (!this.#server || placeText(from) !== placeText(this.#server)) {
+    if (!this.#server || transportText(from) !== transportText(this.#server)) {
       this.onPacket(this.host, bytes, from);
       return;
     }

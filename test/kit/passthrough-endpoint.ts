@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import type { AgentCandidate } from '../../lab/phone/ice-candidates.ts';
 import { type ReadDescription, readIceSdp, writeIceSdp } from '../../lab/phone/ice-sdp.ts';
 import type { OfferedKey } from '../../lab/phone/sdp-lines.ts';
+import { transportText } from '../../lab/phone/transport-address.ts';
 import { PLAIN_SUITES, PlainSrtp } from './b2bua-srtp.ts';
 import { type AgentOptions, IceTestAgent } from './passthrough-agent.ts';
-import { placeText, type SimSite } from './passthrough-site.ts';
+import type { SimSite } from './passthrough-site.ts';
 import type { SimNetwork } from './sim-network.ts';
 
 const SUITE = 'AES_CM_128_HMAC_SHA1_80';
@@ -65,7 +66,7 @@ export class IceEndpoint {
     const { turn: _, ...plain } = options;
     this.agent = new IceTestAgent(network, this.#hasIce ? options : plain);
     this.agent.onMedia = (bytes, _component, base, from) =>
-      this.#hear(bytes, `${base.kind} ${placeText(from)}`);
+      this.#hear(bytes, `${base.kind} ${transportText(from)}`);
     this.#keyAndSalt = keyFor(this.name);
     this.#ssrc = this.#keyAndSalt.readUInt32BE();
   }
@@ -88,7 +89,7 @@ export class IceEndpoint {
     if (this.manner === 'never') return false;
     if (this.manner === 'exact') return true;
     const local = this.agent.selected.get(1)?.local;
-    return local !== undefined && placeText(local.place) !== placeText(this.agent.defaultOf(1).place);
+    return local !== undefined && transportText(local.place) !== transportText(this.agent.defaultOf(1).place);
   }
 
   /** An offer or answer with the selected pairs in force; an offer names the other side's. */

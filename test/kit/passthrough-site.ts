@@ -3,8 +3,11 @@
  * behaviour (RFC 4787), behind a firewall, or the open internet. What leaves a site by a private address, or for
  * one, is lost, as it is in the world.
  */
+
 import { Nat, type NatBehaviour } from '../../lab/network/simulated/nat.ts';
-import { type Place, type SimNetwork, type SimSocket, seededRandom } from './sim-network.ts';
+import { seededRandom } from '../../lab/network/simulated/seeded-random.ts';
+import { transportText } from '../../lab/phone/transport-address.ts';
+import type { Place, SimNetwork, SimSocket } from './sim-network.ts';
 
 export type NatDependence = NatBehaviour['mapping'];
 
@@ -59,7 +62,7 @@ export class SimSite {
 
   /** Opens a socket of a host; throws if the port is taken. */
   bind(place: Place, receive: Receive): SiteSocket {
-    const key = placeText(place);
+    const key = transportText(place);
     if (!place.address.startsWith(this.#options.prefix)) throw new Error(`${key} is not of the site`);
     if (this.#hosts.has(key)) throw new Error(`${key} is taken`);
     this.#hosts.set(key, receive);
@@ -87,7 +90,7 @@ export class SimSite {
     const isLocal = to.address.startsWith(this.#options.prefix);
     if (isLocal && !shown) {
       const packet = Uint8Array.from(bytes);
-      this.#network.after(LAN_MS, () => this.#hosts.get(placeText(to))?.(packet, from));
+      this.#network.after(LAN_MS, () => this.#hosts.get(transportText(to))?.(packet, from));
       return;
     }
     if (!isLocal && (isPrivate(to.address) || this.#options.lets?.(to) === false)) return;
@@ -107,7 +110,7 @@ export class SimSite {
     if (known) return known;
     const socket = this.#bound(place, (bytes, source) => {
       const inside = translator.incoming(place.port, source);
-      if (inside) this.#hosts.get(placeText(inside))?.(bytes, source);
+      if (inside) this.#hosts.get(transportText(inside))?.(bytes, source);
     });
     this.#outside.set(place.port, socket);
     return socket;
@@ -115,14 +118,9 @@ export class SimSite {
 
   #bound(place: Place, receive: Receive): SimSocket {
     const socket = this.#network.bind(place, { receive });
-    if (!socket) throw new Error(`${placeText(place)} is taken`);
+    if (!socket) throw new Error(`${transportText(place)} is taken`);
     return socket;
   }
-}
-
-/** `192.0.2.1:5000`, `[2001:db8::1]:5000`. */
-export function placeText({ address, port }: Place): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /** RFC 1918, as the tests use it. */

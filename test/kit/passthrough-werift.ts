@@ -10,7 +10,8 @@ import timers from 'node:timers/promises';
 import { Candidate, Connection } from 'werift';
 import type { AgentCandidate } from '../../lab/phone/ice-candidates.ts';
 import { candidateText, type IceDescription, readIceSdp, writeIceSdp } from '../../lab/phone/ice-sdp.ts';
-import { placeText, type SimSite, type SiteSocket } from './passthrough-site.ts';
+import { transportText } from '../../lab/phone/transport-address.ts';
+import type { SimSite, SiteSocket } from './passthrough-site.ts';
 import type { Place, SimNetwork } from './sim-network.ts';
 import type { Credentials } from './turn-client.ts';
 
@@ -298,7 +299,7 @@ export class WeriftEndpoint {
       key: {
         tag: 1,
         suite: 'AES_CM_128_HMAC_SHA1_80',
-        keyAndSalt: Buffer.alloc(30, placeText(last.place)),
+        keyAndSalt: Buffer.alloc(30, transportText(last.place)),
       },
       credentials,
       candidates,

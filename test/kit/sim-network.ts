@@ -3,6 +3,7 @@
  * reordering and duplication, ICMP, and static NAT. Everything random comes from one seed, and nothing
  * happens outside {@link SimNetwork.run}, so a scenario of hours takes milliseconds and repeats exactly.
  */
+import { seededRandom } from '../../lab/network/simulated/seeded-random.ts';
 
 /** An IP address as text, and a port. */
 export interface Place {
@@ -207,17 +208,6 @@ export class SimNetwork {
     const error = { type: isIPv4 ? 3 : 1, code: isIPv4 ? 3 : 4, info: 0, destination: to };
     this.after(link.latencyMs, () => sender.owner.icmpError?.(error));
   }
-}
-
-/** Numbers from 0 (inclusive) to 1 (exclusive), the same for the same seed (mulberry32, public domain). */
-export function seededRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function placeKey({ address, port }: Place): string {

@@ -3,6 +3,7 @@
  * node share, clients, peers, and an account of all that must be given back.
  */
 import { createHash, createHmac } from 'node:crypto';
+import { seededRandom } from '../../lab/network/simulated/seeded-random.ts';
 import { TURN, TURN_COUNTER_NAMES, type TurnCounterName } from '../../src/turn/counters.ts';
 import { TurnCore } from '../../src/turn/server.ts';
 import type {
@@ -15,7 +16,7 @@ import type {
 import { TurnSharedState } from '../../src/turn/shared-state.ts';
 import { type Prefix, parsePrefix } from '../../src/wire/address.ts';
 import { SimDescriptors, SimIo, type SimStream } from './sim-io.ts';
-import { type Place, SimNetwork, type SimSocket, seededRandom } from './sim-network.ts';
+import { type Place, SimNetwork, type SimSocket } from './sim-network.ts';
 import { type Credentials, TurnTestClient } from './turn-client.ts';
 
 export const NODE_IPV4 = '198.51.100.1';

@@ -1,9 +1,9 @@
 /** How calls whose candidates passed through live and end: silence is no fault of theirs, and all is given back. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { seededRandom } from '../../lab/network/simulated/seeded-random.ts';
 import { EXTERNAL, INTERNAL } from '../kit/b2bua-node.ts';
 import type { LineOptions, Phone } from '../kit/b2bua-phone.ts';
 import { B2buaSim, type SimCall } from '../kit/b2bua-sim.ts';
-import { seededRandom } from '../kit/sim-network.ts';
 
 const SECURE: LineOptions = { protocol: 'RTP/SAVP', suites: ['AES_CM_128_HMAC_SHA1_80'], rtcpMux: true };
 const ICE: LineOptions = { ...SECURE, ice: true };

@@ -3,6 +3,7 @@
  * must not be guessed comes from the injected generator.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { seededRandom } from '../../../../lab/network/simulated/seeded-random.ts';
 import {
   A,
   type Attribute,
@@ -16,7 +17,6 @@ import {
   REQUEST,
   SEND,
 } from '../../../../lab/phone/plain-stun.ts';
-import { seededRandom } from '../../../kit/sim-network.ts';
 import {
   channelNumber,
   evenPort,
