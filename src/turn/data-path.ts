@@ -36,7 +36,13 @@ import {
 } from './allocations.ts';
 import { TURN } from './counters.ts';
 import type { FlowRows } from './flow-rows.ts';
-import { PEER_FORBIDDEN, PEER_OWN_HOST, PEER_OWN_RELAY, type PeerFilter } from './peer-filter.ts';
+import {
+  PEER_FORBIDDEN,
+  PEER_OWN_HOST,
+  PEER_OWN_HOST_ALLOWED,
+  PEER_OWN_RELAY,
+  type PeerFilter,
+} from './peer-filter.ts';
 import type { TurnCrypto } from './settings.ts';
 import type { StaticNat } from './static-nat.ts';
 
@@ -154,7 +160,7 @@ export class DataPath {
     const refused = this.#refusal(verdict, offset, length, source);
     if (refused >= 0) return this.#dropOf(allocation, refused);
     flows.packetsFromPeer[flow] = (flows.packetsFromPeer[flow] as number) + 1;
-    if (verdict === PEER_OWN_HOST) flows.fromOwnMedia[flow] = (flows.fromOwnMedia[flow] as number) + 1;
+    if (isOwnHost(verdict)) flows.fromOwnHost[flow] = (flows.fromOwnHost[flow] as number) + 1;
     if (channel >= 0 && (channels.expiresAtMs[channel] as number) > this.nowMs) {
       this.#sendChannelData(allocation, channels.detail[channel] as number, offset, length);
     } else {
@@ -208,7 +214,7 @@ export class DataPath {
     this.#allocations.tally(allocation.id, TALLY_PACKETS_FROM_CLIENT, 1);
     this.#allocations.tally(allocation.id, TALLY_BYTES_FROM_CLIENT, length);
     flows.packetsToPeer[flow] = (flows.packetsToPeer[flow] as number) + 1;
-    if (verdict === PEER_OWN_HOST) flows.toOwnMedia[flow] = (flows.toOwnMedia[flow] as number) + 1;
+    if (isOwnHost(verdict)) flows.toOwnHost[flow] = (flows.toOwnHost[flow] as number) + 1;
     if (verdict === PEER_OWN_RELAY) {
       const other = this.#allocations.ofRelay(peer);
       const relay = isIPv4 ? allocation.relayIPv4 : allocation.relayIPv6;
@@ -273,7 +279,7 @@ export class DataPath {
 
   /** The row with a peer's address as its client named it: behind static NAT, our own external one. */
   #asClientsKnow(peer: number, verdict: number): number {
-    return verdict === PEER_OWN_RELAY || verdict === PEER_OWN_HOST ? this.#nat.shown(peer) : peer;
+    return verdict === PEER_OWN_RELAY || isOwnHost(verdict) ? this.#nat.shown(peer) : peer;
   }
 
   /** Offset of 12 unused random bytes. */
@@ -306,4 +312,9 @@ export class DataPath {
     count(this.#counters, reason);
     this.#allocations.tally(allocation.id, TALLY_PACKETS_DROPPED, 1);
   }
+}
+
+/** This host itself: what the packet went to, or came from, is its B2BUA as a rule. */
+function isOwnHost(verdict: number): boolean {
+  return verdict === PEER_OWN_HOST || verdict === PEER_OWN_HOST_ALLOWED;
 }

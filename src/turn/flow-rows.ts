@@ -23,9 +23,9 @@ export class FlowRows {
   /** Packets relayed to the peer and from it. What goes by a channel is not counted at its permission. */
   packetsToPeer: Float64Array = new Float64Array(INITIAL_ROWS);
   packetsFromPeer: Float64Array = new Float64Array(INITIAL_ROWS);
-  /** Those of them that went to and came from the B2BUA of this host: relays may live at its IP address too. */
-  toOwnMedia: Float64Array = new Float64Array(INITIAL_ROWS);
-  fromOwnMedia: Float64Array = new Float64Array(INITIAL_ROWS);
+  /** Those of them that went to and came from this host itself, its B2BUA: relays may live at its IP address too. */
+  toOwnHost: Float64Array = new Float64Array(INITIAL_ROWS);
+  fromOwnHost: Float64Array = new Float64Array(INITIAL_ROWS);
   #free = -1;
   #untouched = 0;
   #size = 0;
@@ -47,8 +47,8 @@ export class FlowRows {
     }
     this.packetsToPeer[row] = 0;
     this.packetsFromPeer[row] = 0;
-    this.toOwnMedia[row] = 0;
-    this.fromOwnMedia[row] = 0;
+    this.toOwnHost[row] = 0;
+    this.fromOwnHost[row] = 0;
     return row;
   }
 
@@ -76,8 +76,8 @@ export class FlowRows {
     this.permission = grown(this.permission, new Int32Array(rows));
     this.packetsToPeer = grown(this.packetsToPeer, new Float64Array(rows));
     this.packetsFromPeer = grown(this.packetsFromPeer, new Float64Array(rows));
-    this.toOwnMedia = grown(this.toOwnMedia, new Float64Array(rows));
-    this.fromOwnMedia = grown(this.fromOwnMedia, new Float64Array(rows));
+    this.toOwnHost = grown(this.toOwnHost, new Float64Array(rows));
+    this.fromOwnHost = grown(this.fromOwnHost, new Float64Array(rows));
   }
 }
 

@@ -19,7 +19,9 @@ export const PEER_OWN_RELAY = 1;
  * at that moment one of the B2BUA's (`TurnParts.isOwnMedia`).
  */
 export const PEER_OWN_HOST = 2;
-export const PEER_FORBIDDEN = 3;
+/** The same, opened by `allow`: any port of it may be sent to and heard from. */
+export const PEER_OWN_HOST_ALLOWED = 3;
+export const PEER_FORBIDDEN = 4;
 
 /** Refused unless allowed by name (IANA special-purpose registries; RFC 6890). */
 export const DEFAULT_DENIED = [
@@ -98,7 +100,7 @@ export class PeerFilter {
     const port = book.port(row);
     if (this.#ownPorts.includes(port)) return PEER_FORBIDDEN;
     if (port >= this.#relayPorts[0] && port <= this.#relayPorts[1]) return PEER_OWN_RELAY;
-    return within(this.#allow, book.address(row)) ? PEER_ALLOWED : PEER_OWN_HOST;
+    return within(this.#allow, book.address(row)) ? PEER_OWN_HOST_ALLOWED : PEER_OWN_HOST;
   }
 }
 

@@ -115,8 +115,8 @@ export class RelayMemory {
     const of = (flows: FlowRows, first: number, text: (row: number) => string): PeerTraffic[] =>
       flows.listed(first).flatMap((flow) => {
         const peer = flows.peer[flow] as number;
-        const toPeer = (flows.packetsToPeer[flow] as number) - (flows.toOwnMedia[flow] as number);
-        const fromPeer = (flows.packetsFromPeer[flow] as number) - (flows.fromOwnMedia[flow] as number);
+        const toPeer = (flows.packetsToPeer[flow] as number) - (flows.toOwnHost[flow] as number);
+        const fromPeer = (flows.packetsFromPeer[flow] as number) - (flows.fromOwnHost[flow] as number);
         if (this.#book.family(peer) !== family || toPeer + fromPeer === 0) return [];
         return [{ address: text(this.#nat.shown(peer)), toPeer, fromPeer }];
       });

@@ -56,6 +56,24 @@ const WAYS = [
 ] as const;
 
 describe.each(WAYS)('by %s', (_, wayTo) => {
+  it.each([
+    ['', {}],
+    [', on a host that is allowed by name', { allow: [NODE_IPV4] }],
+  ])('what goes to it counts as traffic, and is no evidence of a path%s', (__, options) => {
+    const { client, socket } = scene(MEDIA_PORT, options);
+    setOpen(socket.place, true);
+    const send = wayTo(client, socket.place);
+    send('x');
+    sim.run(100);
+    socket.send(client.relay, 'y');
+    sim.run(100);
+    const address = `${client.relay.address}:${client.relay.port}`;
+    const [allocation] = inspect(sim.worker.core, 1, sim.network.nowMs).allocations;
+    const flows = [...(allocation?.channels ?? []), ...(allocation?.permissions ?? [])];
+    expect(flows).toContainEqual(expect.objectContaining({ packetsToPeer: 1, packetsFromPeer: 1 }));
+    expect(sim.worker.core.relayEvidence([address], sim.network.nowMs)).toMatchObject([{ peers: [] }]);
+  });
+
   it('an open media port is reached, and reaches the client', () => {
     const { client, socket } = scene(MEDIA_PORT);
     setOpen(socket.place, true);
@@ -164,22 +182,5 @@ describe('what the B2BUA has open', () => {
     setOpen({ address: '10.0.0.9', port: MEDIA_PORT }, true);
     expect(client.bind(0x4000, { address: '10.0.0.9', port: MEDIA_PORT }).code).toBe(403);
     expect(client.permit({ address: '10.0.0.9', port: MEDIA_PORT }).code).toBe(403);
-  });
-
-  it('counts as traffic of the relay like any other, and is no evidence of a path', () => {
-    const { client, socket } = scene(MEDIA_PORT);
-    setOpen(socket.place, true);
-    client.bind(0x4000, socket.place);
-    client.sendChannel(0x4000, 'x');
-    sim.run(100);
-    setOpen(socket.place, false);
-    client.sendChannel(0x4000, 'x');
-    sim.run(100);
-    const address = `${client.relay.address}:${client.relay.port}`;
-    const [allocation] = inspect(sim.worker.core, 1, sim.network.nowMs).allocations;
-    expect(allocation?.channels).toMatchObject([
-      { peer: `${NODE_IPV4}:${MEDIA_PORT}`, packetsToPeer: 1, packetsFromPeer: 0 },
-    ]);
-    expect(sim.worker.core.relayEvidence([address], sim.network.nowMs)).toMatchObject([{ peers: [] }]);
   });
 });

@@ -5,6 +5,7 @@ import {
   PEER_ALLOWED,
   PEER_FORBIDDEN,
   PEER_OWN_HOST,
+  PEER_OWN_HOST_ALLOWED,
   PEER_OWN_RELAY,
   PeerFilter,
 } from '../../../src/turn/peer-filter.ts';
@@ -192,7 +193,7 @@ describe('an own address', () => {
 
   it('that is allowed by name is reachable at all ports but those we listen on', () => {
     const judge = judges({ ...own, allow: ['203.0.113.9'] });
-    expect(judge.endpoint('203.0.113.9', 22)).toBe(PEER_ALLOWED);
+    expect(judge.endpoint('203.0.113.9', 22)).toBe(PEER_OWN_HOST_ALLOWED);
     for (const port of OWN_PORTS) expect(judge.endpoint('203.0.113.9', port)).toBe(PEER_FORBIDDEN);
   });
 
