@@ -118,10 +118,9 @@ export class BaresipEnds implements RealEnds {
     }
     const ear = await own.heardSince(Math.max(0, secondsHeard - EAR_SECONDS), other.toneHz);
     const { ice } = end === 0 ? this.#options.plan.from : this.#options.plan.to;
-    const selected = selectedPair(own, other);
     return {
-      ice: ice === 'none' ? 'none' : selected ? 'concluded' : 'checking',
-      selected,
+      ice: ice === 'none' ? 'none' : own.selectedRemote() ? 'concluded' : 'checking',
+      selected: selectedPair(own, other),
       candidates: own.candidates(),
       sentPackets: Math.round((await own.secondsSaid()) * PACKETS_PER_SECOND),
       heardPackets: Math.round(secondsHeard * PACKETS_PER_SECOND),
