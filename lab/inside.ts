@@ -4,7 +4,9 @@
  * the terminal and the address of the status pages.
  */
 import type { Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LabEvent, LabResult } from './events.ts';
+import { errorLine } from './lab-error.ts';
 import { startCausewayPlane } from './media-plane/causeway-plane.ts';
 import { startForeignPlane } from './media-plane/foreign-plane.ts';
 import type { MediaPlane } from './media-plane/media-plane.ts';
@@ -13,6 +15,9 @@ import { PageDoor } from './page-door.ts';
 import { runScenario, type ScenarioRun } from './run-scenario.ts';
 import type { Scenario } from './scenario/scenario.ts';
 import type { InnerMessage, InnerRequest, RunOptions, StartOptions } from './session-messages.ts';
+
+/** The front waits a little longer before it ends this process by force. */
+const LEAVE_MS_MAX = 14_000;
 
 class InnerLab {
   readonly #network: LabNetwork;
@@ -49,6 +54,7 @@ class InnerLab {
           ? undefined
           : await startCausewayPlane({ network, directory, shape, ...(collectd ? { collectd } : {}) });
       const door = pages && plane?.pages ? new PageDoor(pages, plane.pages) : undefined;
+      if (!door) pages?.close();
       return new InnerLab({ network, directory, plane, pageUrl, door });
     } catch (error) {
       await network.close();
@@ -71,8 +77,11 @@ class InnerLab {
 
   async close(): Promise<void> {
     this.#door?.close();
-    await this.#plane?.stop();
-    await this.#network.close();
+    try {
+      await this.#plane?.stop();
+    } finally {
+      await this.#network.close();
+    }
   }
 
   /** The lab's own nodes, or what the scenario points at. */
@@ -97,32 +106,48 @@ async function runWithRealPeers(run: ScenarioRun): Promise<LabResult> {
   return runRealPeers(run);
 }
 
+/** Whoever has gone needs no message. */
 function say(message: InnerMessage): void {
-  process.send?.(message);
+  process.send?.(message, () => {});
 }
 
-let lab: InnerLab | undefined;
+let starting: Promise<InnerLab> | undefined;
+let leaving: Promise<void> | undefined;
 
 async function answer(request: InnerRequest, pages: Server | undefined): Promise<void> {
   switch (request.ask) {
     case 'start':
-      lab = await InnerLab.start(request.options, request.pageUrl, pages);
+      starting = InnerLab.start(request.options, request.pageUrl, pages);
+      await starting;
       return say({ say: 'started' });
-    case 'run':
+    case 'run': {
+      const lab = await starting;
       if (!lab) throw new Error('the lab has not started');
       await lab.run(request.options, (event) => say({ say: 'event', event }));
       return say({ say: 'ran' });
+    }
     case 'close':
-      await lab?.close();
-      say({ say: 'closed' });
-      process.disconnect();
+      return leave();
   }
+}
+
+/** Ends what there is, also what is just being started, and then this process. */
+function leave(): Promise<void> {
+  leaving ??= Promise.race([end(), delay(LEAVE_MS_MAX)])
+    .catch((error: unknown) => console.error(error)) // the lab's log has it
+    .finally(() => process.exit());
+  return leaving;
+}
+
+async function end(): Promise<void> {
+  const lab = await starting?.catch(() => undefined); // it has been told
+  await lab?.close();
 }
 
 process.on('message', (request: InnerRequest, pages: unknown) => {
   answer(request, pages as Server | undefined).catch((error: unknown) => {
-    say({ say: 'failed', reason: error instanceof Error ? error.message : String(error) });
+    say({ say: 'failed', reason: errorLine(error) });
   });
 });
-// Nobody is left who could want anything of it.
-process.on('disconnect', () => process.exit(0));
+// Nobody is left who could want anything of it. In namespaces all ends with this process at once.
+process.on('disconnect', () => void leave());

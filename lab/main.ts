@@ -4,7 +4,7 @@ import { EXIT_FAILED, EXIT_FINE, EXIT_USAGE } from './commands/exit-codes.ts';
 import { down, keepUp, status, up } from './commands/keep.ts';
 import { addSharedOptions, type SharedOptions } from './commands/options.ts';
 import { type RunCommandOptions, run } from './commands/run.ts';
-import { LabError } from './lab-error.ts';
+import { errorLine, LabError } from './lab-error.ts';
 
 /** Returns the exit code; what a command throws is printed. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -17,8 +17,9 @@ async function main(argv: readonly string[]): Promise<number> {
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_FINE : EXIT_USAGE; // it has printed
-    process.stderr.write(`lab: ${error instanceof Error ? error.message : String(error)}\n`);
-    return error instanceof LabError ? EXIT_USAGE : EXIT_FAILED;
+    const isUsage = error instanceof LabError;
+    process.stderr.write(`lab: ${isUsage ? error.message : errorLine(error)}\n`);
+    return isUsage ? EXIT_USAGE : EXIT_FAILED;
   }
 }
 
@@ -65,5 +66,7 @@ function buildProgram(ended: (exitCode: number) => void): Command {
   return program;
 }
 
+// Who reads may stop before the end (`| head`): no error of the lab's.
+process.stdout.on('error', () => {});
 // Not process.exit(), as in src/main.ts: a command that ends leaves nothing running.
 process.exitCode = await main(process.argv.slice(2));

@@ -5,6 +5,7 @@ import { runFault } from './call/faults.ts';
 import { LabCall } from './call/lab-call.ts';
 import { Phones } from './call/phones.ts';
 import type { LabListener, LabResult, MetricRow } from './events.ts';
+import { errorLine } from './lab-error.ts';
 import type { MediaPlane } from './media-plane/media-plane.ts';
 import type { LabNetwork } from './network/network.ts';
 import type { Scenario, Step } from './scenario/scenario.ts';
@@ -22,10 +23,12 @@ export interface ScenarioRun {
 }
 
 /** Resolves with what came of it; rejects only where the lab itself does not work. */
-export async function runScenario(run: ScenarioRun): Promise<LabResult> {
+export async function runScenario(
+  run: ScenarioRun,
+  phones: Pick<Phones, 'open' | 'close'> = new Phones(run.network, run.directory),
+): Promise<LabResult> {
   const { scenario, network, plane, listener, pageUrl } = run;
   const startedMs = performance.now();
-  const phones = new Phones(network, run.directory);
   const calls: LabCall[] = [];
   const problems: string[] = [];
   let metrics: readonly MetricRow[] = [];
@@ -33,19 +36,21 @@ export async function runScenario(run: ScenarioRun): Promise<LabResult> {
     const name = randomBytes(4).toString('hex');
     for (const [index, step] of scenario.steps.entries()) {
       listener({ event: 'step', number: index + 1, count: scenario.steps.length, title: step.title });
-      const plans = step.calls.map((plan) => ({
-        plan,
-        id: String(calls.length + step.calls.indexOf(plan) + 1),
-      }));
-      const ofStep = plans.map(
-        ({ plan, id }) =>
-          new LabCall({
-            ...{ id, plan, plane, phones, listener, nats: step.nats },
-            callId: `lab-${name}-${id}`,
-          }),
-      );
+      const ofStep = step.calls.map((plan, place) => {
+        const id = String(calls.length + place + 1);
+        return new LabCall({
+          id,
+          callId: `lab-${name}-${id}`,
+          plan,
+          plane,
+          phones,
+          listener,
+          nats: step.nats,
+        });
+      });
       calls.push(...ofStep);
-      await runStep(step, ofStep, run);
+      const problem = await runStep(step, ofStep, run);
+      if (problem !== undefined) problems.push(`step ${index + 1} (${step.title}): ${problem}`);
     }
     const checked = await checkMetrics(plane, listener);
     metrics = checked.metrics;
@@ -63,20 +68,25 @@ export async function runScenario(run: ScenarioRun): Promise<LabResult> {
   };
 }
 
+/** @returns what of the step's fault did not work; undefined: nothing */
 async function runStep(
   step: Step,
   calls: readonly LabCall[],
   { network, plane, scenario, listener }: ScenarioRun,
-): Promise<void> {
+): Promise<string | undefined> {
   for (const home of HOME_NAMES) await network.setNat(home, step.nats[home]);
   await Promise.all(calls.map((call) => call.establish()));
   const talkMs = scenario.talkSeconds * 1000;
-  if (step.fault && calls.some(({ hasFailed }) => !hasFailed)) {
+  const note = (text: string): void => listener({ event: 'note', text });
+  const isUp = (): boolean => calls.some(({ hasFailed }) => !hasFailed);
+  let problem: string | undefined;
+  if (step.fault && isUp()) {
     await delay(talkMs);
-    await runFault(step.fault, { network, plane, calls, note: (text) => listener({ event: 'note', text }) });
+    problem = await runFault(step.fault, { network, plane, calls, note });
   }
-  if (calls.some(({ hasFailed }) => !hasFailed)) await delay(talkMs);
+  if (isUp()) await delay(talkMs);
   await Promise.all(calls.map((call) => call.finish()));
+  return problem;
 }
 
 /** A record is counted when it is written, so nothing is under way any more when all calls have their records. */
@@ -85,8 +95,12 @@ async function checkMetrics(
   listener: LabListener,
 ): Promise<{ metrics: readonly MetricRow[]; problems: readonly string[] }> {
   if (!plane.records) return { metrics: [], problems: [] };
-  const { startTime, endTime, rows, problems } = await plane.records.metrics();
-  const isRight = problems.length === 0;
-  listener({ event: 'metrics', startTime, endTime, rows, isRight, problems });
-  return { metrics: rows, problems: problems.map((problem) => `metrics: ${problem}`) };
+  try {
+    const { startTime, endTime, rows, problems } = await plane.records.metrics();
+    listener({ event: 'metrics', startTime, endTime, rows, isRight: problems.length === 0, problems });
+    return { metrics: rows, problems: problems.map((problem) => `metrics: ${problem}`) };
+  } catch (error) {
+    // A node that is down takes nothing from what the calls have shown.
+    return { metrics: [], problems: [`metrics: ${errorLine(error)}`] };
+  }
 }

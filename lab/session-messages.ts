@@ -34,6 +34,5 @@ export type InnerMessage =
   | { readonly say: 'started' }
   | { readonly say: 'event'; readonly event: LabEvent }
   | { readonly say: 'ran' }
-  | { readonly say: 'closed' }
   /** To the request before; one line. */
   | { readonly say: 'failed'; readonly reason: string };

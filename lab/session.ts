@@ -4,14 +4,14 @@
  */
 import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LabEvent } from './events.ts';
+import { errorLine } from './lab-error.ts';
 import { enterNamespaces } from './network/namespaces/enter.ts';
 import type { NetworkKind } from './network/network.ts';
 import { projectFile } from './project.ts';
-import type { RunDirectory } from './run-directory.ts';
+import { startWithLog } from './run-directory.ts';
 import type { InnerMessage, InnerRequest, RunOptions, StartOptions } from './session-messages.ts';
 
 const INNER = 'dist-lab/lab/inside.js';
@@ -19,8 +19,7 @@ const PAGE_PORT = 8080;
 /** Nodes end their calls and write their state. */
 const CLOSE_MS_MAX = 15_000;
 
-export interface SessionOptions extends Omit<StartOptions, 'directory'> {
-  readonly directory: RunDirectory;
+export interface SessionOptions extends StartOptions {
   /** Undefined: 8080, or where that is taken any. */
   readonly pagePort: number | undefined;
 }
@@ -28,52 +27,64 @@ export interface SessionOptions extends Omit<StartOptions, 'directory'> {
 export class LabSession {
   readonly network: NetworkKind;
   readonly pageUrl: string;
+  readonly #options: StartOptions;
+  /** Until the inner process has it. */
+  readonly #pages: Server;
   readonly #inner: ChildProcess;
-  /** Settled when the inner process has ended: with why, where it was not told to. */
   readonly #ended: Promise<string>;
   #isBusy = false;
   #isClosing = false;
 
-  private constructor(network: NetworkKind, pageUrl: string, inner: ChildProcess) {
-    this.network = network;
-    this.pageUrl = pageUrl;
+  private constructor(options: StartOptions, pages: Server, pagePort: number, inner: ChildProcess) {
+    this.network = options.network;
+    this.pageUrl = `http://127.0.0.1:${pagePort}`;
+    this.#options = options;
+    this.#pages = pages;
     this.#inner = inner;
-    this.#ended = once(inner, 'exit').then(
-      ([code, signal]) => `the lab's inner process ended (${signal ?? `exit code ${code}`})`,
-    );
+    this.#ended = new Promise((resolve) => {
+      inner.once('exit', (code, signal) =>
+        resolve(`the lab's inner process ended (${signal ?? `exit code ${code}`})`),
+      );
+      // Of one that runs, its exit tells; one that could not be started has none.
+      inner.on('error', (error) => {
+        if (inner.pid === undefined) resolve(`the lab's inner process does not start: ${error.message}`);
+      });
+    });
   }
 
-  /** Rejects with one line, nothing left running. */
-  static async start({ directory, pagePort, ...rest }: SessionOptions): Promise<LabSession> {
-    const { network } = rest;
+  /** Has the inner process, and nothing in it yet. Whoever opens a session closes it. */
+  static async open({ pagePort, ...options }: SessionOptions): Promise<LabSession> {
     const pages = await listenForPages(pagePort);
     const { port } = pages.address() as { port: number };
     const script = projectFile(INNER);
-    // Not in the terminal's process group: Ctrl-C is the front's, which ends the lab in order.
-    const log = directory.openLog('lab');
-    const stdio: StdioOptions = ['ignore', log, log, 'ipc'];
-    const inner =
-      network === 'simulated'
+    const inner = startWithLog(options.directory, 'lab', (log) => {
+      // Not in the terminal's process group: Ctrl-C is the front's, which ends the lab in order.
+      const stdio: StdioOptions = ['ignore', log, log, 'ipc'];
+      return options.network === 'simulated'
         ? fork(script, [], { detached: true, serialization: 'advanced', stdio })
         : enterNamespaces(script, [], { stdio });
-    closeSync(log);
-    const pageUrl = `http://127.0.0.1:${port}`;
-    const session = new LabSession(network, pageUrl, inner);
+    });
+    return new LabSession(options, pages, port, inner);
+  }
+
+  /** Network, media plane and pages. Rejects with one line. */
+  async start(): Promise<void> {
     try {
-      const options = { ...rest, directory: directory.path };
-      await session.#ask({ ask: 'start', options, pageUrl }, 'started', () => {}, pages);
-      return session;
-    } catch (error) {
-      await session.close();
-      throw error;
+      const { pageUrl } = this;
+      await this.#ask({ ask: 'start', options: this.#options, pageUrl }, 'started', () => {}, this.#pages);
     } finally {
-      pages.close();
+      this.#pages.close();
     }
   }
 
-  /** Settles when the lab is no more, whyever. */
+  /** Settles when the lab is no more, whyever, with why. */
   get ended(): Promise<string> {
     return this.#ended;
+  }
+
+  /** It is running a scenario. */
+  get isBusy(): boolean {
+    return this.#isBusy;
   }
 
   /** @throws Error (rejects) where the lab itself fails; what calls did is told by events */
@@ -87,11 +98,13 @@ export class LabSession {
     }
   }
 
-  /** Ends everything, in order if it can, and by force where that takes too long. */
+  /** Ends everything, in order if it can, and by force where that takes too long. Safe to call twice. */
   async close(): Promise<void> {
+    this.#pages.close();
     if (!this.#isClosing && this.#inner.connected) {
       this.#isClosing = true;
-      this.#inner.send({ ask: 'close' } satisfies InnerRequest);
+      // Where it cannot be sent, its end is near, and is waited for.
+      this.#inner.send({ ask: 'close' } satisfies InnerRequest, () => {});
     }
     const isLate = await Promise.race([
       this.#ended.then(() => false),
@@ -122,24 +135,25 @@ export class LabSession {
       void this.#ended.then((why) =>
         settle(() => reject(new Error(this.#isClosing ? 'the lab was ended' : why))),
       );
-      this.#inner.send(request, handle);
+      // What cannot be sent has an inner process that ends, which says why better.
+      this.#inner.send(request, handle, undefined, () => {});
     });
   }
 }
 
 /** Listens on this machine's loopback; a handle of it goes to the inner process. */
 async function listenForPages(wanted: number | undefined): Promise<Server> {
+  let problem = '';
   for (const port of wanted === undefined ? [PAGE_PORT, 0] : [wanted]) {
-    const server = createServer({ pauseOnConnect: true });
+    // Nobody answers here: a browser that is early asks again, and must not keep this process from ending.
+    const server = createServer((socket) => socket.destroy());
     server.listen(port, '127.0.0.1');
     try {
       await once(server, 'listening');
       return server;
     } catch (error) {
-      if (port === 0 || wanted !== undefined) {
-        throw new Error(`the status pages cannot listen on 127.0.0.1:${port}: ${String(error)}`);
-      }
+      problem = errorLine(error);
     }
   }
-  throw new Error('the status pages cannot listen on 127.0.0.1');
+  throw new Error(`the status pages cannot listen on this machine: ${problem}`);
 }

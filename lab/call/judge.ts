@@ -3,6 +3,7 @@ import type { CallType } from '../events.ts';
 import type { RecordedCall } from '../media-plane/media-plane.ts';
 import type { PhoneStatus } from '../phone/protocol.ts';
 import type { CallPlan } from '../scenario/scenario.ts';
+import { hasTone, isSilent } from './observation.ts';
 
 /** What a fault did to a call. `recovered`: it was interrupted, and both ends hear each other again. */
 export type FaultOutcome =
@@ -15,7 +16,7 @@ export function outcomeText(outcome: FaultOutcome): string {
 }
 
 /** What a phone says of what it hears. */
-export type HeardStatus = Pick<PhoneStatus, 'heardToneHz' | 'rtcpHeard'>;
+export type HeardStatus = Pick<PhoneStatus, 'silentMs' | 'heardToneHz' | 'rtcpHeard'>;
 
 export interface CallFindings {
   readonly plan: CallPlan;
@@ -32,8 +33,6 @@ export interface CallFindings {
   /** Undefined: there was no fault. */
   readonly outcome: FaultOutcome | undefined;
 }
-
-const TONE_TOLERANCE_HZ = 20;
 
 /** What did not come true, one line each. */
 export function judge(findings: CallFindings): string[] {
@@ -71,17 +70,20 @@ function faultProblems({ plan, outcome }: CallFindings): string[] {
 function mediaProblems({ plan, outcome, statuses, tonesHz, loss }: CallFindings): string[] {
   if (outcome?.kind === 'lost') return [];
   return ['caller', 'callee'].flatMap((end, i) => {
-    const { heardToneHz = null, rtcpHeard = 0 } = statuses?.[i] ?? {};
+    const { silentMs = null, heardToneHz = null, rtcpHeard = 0 } = statuses?.[i] ?? {};
     const toneHz = tonesHz[1 - i] ?? 0;
-    const lost = loss[i];
+    const lost = loss[i] ?? null;
     const problems: string[] = [];
-    if (heardToneHz === null || Math.abs(heardToneHz - toneHz) > TONE_TOLERANCE_HZ) {
+    if (silentMs !== null && isSilent({ silentMs })) {
+      problems.push(`the ${end} has heard nothing for the last ${(silentMs / 1000).toFixed(1)} s`);
+    }
+    if (!hasTone({ heardToneHz }, toneHz)) {
       problems.push(
         `the ${end} hears ${heardToneHz === null ? 'no tone' : `${heardToneHz} Hz`}, not ${toneHz} Hz`,
       );
     }
     if (rtcpHeard === 0) problems.push(`the ${end} has had no RTCP`);
-    if (lost === null || lost === undefined) problems.push(`the ${end} has heard nothing on the final path`);
+    if (lost === null) problems.push(`the ${end} has heard nothing on the final path`);
     else if (lost > plan.lossPercentMax) {
       problems.push(`the ${end} lost ${lost.toFixed(1)} %, more than ${plan.lossPercentMax} %`);
     }

@@ -4,21 +4,22 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CallEnd, CallRow, LabListener } from '../events.ts';
+import { errorLine } from '../lab-error.ts';
 import { type LiveCall, type MediaPlane, type RecordedCall, sideOf } from '../media-plane/media-plane.ts';
 import type { PhoneStatus } from '../phone/protocol.ts';
 import type { CallPlan, Party } from '../scenario/scenario.ts';
 import { type HomeName, type NatKind, PLACES } from '../topology.ts';
 import { type FaultOutcome, judge, outcomeText } from './judge.ts';
-import { lossBetween, pathText, typeBySelection } from './observation.ts';
+import { hasTone, isSilent, lossBetween, pathText, SILENCE_MS, typeBySelection } from './observation.ts';
 import type { Phone, Phones } from './phones.ts';
 import { type CallSide, Signalling } from './signalling.ts';
 
 const WATCH_MS = 250;
 /** Checks that fail, a relay over TCP, and a machine that is busy. */
 const CONCLUSION_MS_MAX = 15_000;
-/** Silence at either end after which a call counts as interrupted, and is called again. */
-const SILENCE_MS = 2000;
 const RETRY_MS = 1000;
+/** What a node's clock may be behind; two records of one call are seconds apart. */
+const CLOCK_MS = 1000;
 
 export interface LabCallOptions {
   readonly id: string;
@@ -26,7 +27,7 @@ export interface LabCallOptions {
   readonly plan: CallPlan;
   readonly nats: Readonly<Record<HomeName, NatKind>>;
   readonly plane: MediaPlane;
-  readonly phones: Phones;
+  readonly phones: Pick<Phones, 'open'>;
   readonly listener: LabListener;
 }
 
@@ -94,15 +95,15 @@ export class LabCall {
           encryption,
           ...(turn ? { turn: { ...plane.turn, transport: 'auto' } } : {}),
         });
-      this.#phones = [await open(plan.from), await open(plan.to)];
+      // At once, so that no call that is opened meanwhile comes between their tones, which differ then.
+      this.#phones = await Promise.all([open(plan.from), open(plan.to)]);
       await this.#exchange('caller', false);
       this.#tell({ state: 'checking' });
       this.#isWatched = true;
       this.#watching = this.#watch();
-      await this.#settle();
-      this.#tell({ state: 'talking' });
-      this.#statuses = await this.#ask();
+      this.#statuses = await this.#settle();
       this.measure();
+      this.#tell({ state: 'talking' });
     } catch (error) {
       this.#fail(error);
     }
@@ -111,6 +112,7 @@ export class LabCall {
   /** Loss is counted from now on. */
   measure(): void {
     this.#baseline = this.#statuses;
+    this.#loss = [null, null];
   }
 
   /** Loss counts no longer. */
@@ -120,6 +122,7 @@ export class LabCall {
 
   /** From now on the call may be interrupted, and is called again when it is. */
   beginFault(): void {
+    if (this.hasFailed) return;
     this.#faultMs = performance.now();
     this.#mayRestore = true;
     this.#outcome = { kind: 'unharmed' };
@@ -128,45 +131,55 @@ export class LabCall {
   /** No more attempts: what is not restored is lost. */
   endFault(): void {
     this.#mayRestore = false;
-    if (this.row.state === 'interrupted') this.#outcome = { kind: 'lost' };
-    if (this.#outcome) this.#tell({ fault: outcomeText(this.#outcome) });
+    if (!this.#outcome) return;
+    if (!this.isTalking) this.#outcome = { kind: 'lost' };
+    this.#tell({ fault: outcomeText(this.#outcome) });
   }
 
   /** Hangs up, waits for the record, and says whether all came true. */
   async finish(): Promise<void> {
     this.#isWatched = false;
+    this.#mayRestore = false;
     await this.#watching;
     await this.#restoring;
-    const { plane, callId } = this.#options;
-    const heard = this.#statuses;
+    const { callId, plane } = this.#options;
+    const statuses = this.#statuses;
+    const endsAtMs = Date.now() - CLOCK_MS;
+    const isKnown = (await plane.records?.live(callId).catch(() => undefined)) !== undefined;
     await Promise.allSettled((this.#phones ?? []).map(({ host, phone }) => host.ask(phone, 'hangUp', {})));
     await this.#signalling.end();
-    if (this.hasFailed) return;
-    const record = await plane.records?.ended(callId).catch(() => undefined);
-    this.#end(this.plan.from);
-    this.#conclude(record, heard);
+    // A node that has been restarted has a record of the call before, which is the last one if it knows it no more.
+    const record = await plane.records?.ended(callId, isKnown ? endsAtMs : 0).catch(() => undefined);
+    this.#tellRecord(record);
+    if (!this.hasFailed) this.#conclude(record, statuses);
+  }
+
+  #tellRecord(record: RecordedCall | undefined): void {
+    if (!record) return;
+    const { callType: got, evidence, packets } = record;
+    const { caller, callee } = this.row;
+    this.#tell({
+      ...{ got, evidence },
+      caller: { ...caller, planePackets: packets[0] },
+      callee: { ...callee, planePackets: packets[1] },
+    });
   }
 
   #conclude(record: RecordedCall | undefined, statuses: Both<PhoneStatus> | undefined): void {
-    const { plane } = this.#options;
+    const keepsRecords = this.#options.plane.records !== undefined;
     const selected = statuses && typeBySelection(...statuses);
     const problems = judge({
-      plan: this.plan,
-      keepsRecords: plane.records !== undefined,
-      record,
-      selected,
-      statuses,
+      ...{ plan: this.plan, keepsRecords, record, selected, statuses },
       tonesHz: this.#phones?.map(({ toneHz }) => toneHz) ?? [],
-      loss: this.#loss,
-      outcome: this.#outcome,
+      ...{ loss: this.#loss, outcome: this.#outcome },
     });
-    const [caller, callee] = record?.packets ?? [null, null];
+    // What the plane said while the call was up is no record.
+    const unrecorded = keepsRecords
+      ? { got: null, evidence: null }
+      : { got: selected ?? null, evidence: 'endpoints' as const };
     this.#tell({
       ...{ state: 'ended', isRight: problems.length === 0, problems },
-      got: record?.callType ?? (plane.records ? null : (selected ?? null)),
-      evidence: record?.evidence ?? (plane.records ? null : 'endpoints'),
-      caller: { ...this.row.caller, planePackets: caller ?? this.row.caller.planePackets },
-      callee: { ...this.row.callee, planePackets: callee ?? this.row.callee.planePackets },
+      ...(record ? {} : unrecorded),
     });
   }
 
@@ -186,8 +199,11 @@ export class LabCall {
     await from.host.ask(from.phone, 'accept', { sdp: answer });
   }
 
-  /** Waits for ICE at both ends, has the caller tell what was selected, and waits until both hear each other. */
-  async #settle(): Promise<void> {
+  /**
+   * Waits for ICE at both ends, has the caller tell what was selected, and waits until both hear each other.
+   * @returns what both say then
+   */
+  async #settle(): Promise<Both<PhoneStatus>> {
     const [caller, callee] = this.#phones as Both<Phone>;
     await this.#until('ICE concludes at both ends', (statuses) => {
       const isDone = statuses.every(({ ice }) => ice === 'concluded' || ice === 'none');
@@ -195,18 +211,19 @@ export class LabCall {
     });
     const updated = await caller.host.ask(caller.phone, 'updatedOffer', {});
     if (updated) await this.#carry('caller', updated.sdp, caller, callee);
-    await this.#until('both ends hear each other', (statuses) =>
+    return this.#until('both ends hear each other', (statuses) =>
       statuses.every(
         ({ silentMs, heardPackets }) => heardPackets > 0 && (silentMs ?? SILENCE_MS) < SILENCE_MS / 2,
       ),
     );
   }
 
-  async #until(what: string, isTrue: (statuses: Both<PhoneStatus>) => boolean): Promise<void> {
+  async #until(what: string, isTrue: (statuses: Both<PhoneStatus>) => boolean): Promise<Both<PhoneStatus>> {
     const deadlineMs = performance.now() + CONCLUSION_MS_MAX;
     for (;;) {
       const statuses = await this.#ask();
-      if (isTrue(statuses)) return;
+      if (isTrue(statuses)) return statuses;
+      if (!this.#isWatched) throw new Error('the call is over');
       if (performance.now() > deadlineMs) {
         const seen = statuses.map(({ ice, heardPackets }) => `ICE ${ice}, ${heardPackets} packets heard`);
         throw new Error(
@@ -248,7 +265,7 @@ export class LabCall {
         ...end,
         ...{ sentPackets: status.sentPackets, heardPackets: status.heardPackets },
         lossPercent: this.#loss[i] ?? null,
-        hearsTone: other !== undefined && isTone(status.heardToneHz, other.toneHz),
+        hearsTone: other !== undefined && !isSilent(status) && hasTone(status, other.toneHz),
         planePackets: this.#live?.packets[i] ?? end.planePackets,
       };
     });
@@ -256,8 +273,8 @@ export class LabCall {
     const selected = typeBySelection(...statuses);
     const got = this.#options.plane.records ? (this.#live?.callType ?? null) : (selected ?? null);
     this.#tell({ caller, callee, got, path: pathText(...statuses) });
-    const isSilent = statuses.some(({ silentMs, ice }) => (silentMs ?? 0) > SILENCE_MS || ice === 'failed');
-    if (isSilent && this.#mayRestore && !this.#restoring && this.row.state === 'talking') this.#restore();
+    const isCut = statuses.some((status) => isSilent(status) || status.ice === 'failed');
+    if (isCut && this.#mayRestore && !this.#restoring && this.row.state === 'talking') this.#restore();
   }
 
   /** Calls again until both hear each other, or nobody waits for it any more. */
@@ -276,25 +293,26 @@ export class LabCall {
     const by = from.ice === 'none' && to.ice !== 'none' ? 'callee' : 'caller';
     const hasIce = (by === 'caller' ? from : to).ice !== 'none';
     note(`nothing is heard; re-INVITE by the ${by}${hasIce ? ' with an ICE restart' : ''}`);
-    for (let tries = 1; this.#mayRestore; tries++) {
+    for (let tries = 1; this.#mayRestore && !this.hasFailed; tries++) {
       try {
         await this.#exchange(by, hasIce);
-        await this.#settle();
+        const statuses = await this.#settle();
+        if (!this.#mayRestore) return; // too late: the fault is over, and the call counts as lost
+        this.#statuses = statuses;
         const seconds = (performance.now() - (this.#faultMs ?? 0)) / 1000;
         this.#outcome = { kind: 'recovered', seconds };
         this.#tell({ state: 'talking', fault: outcomeText(this.#outcome) });
-        note(`${outcomeText(this.#outcome)}`);
+        note(outcomeText(this.#outcome));
         return;
       } catch (error) {
-        if (tries === 1) note(error instanceof Error ? error.message : String(error));
+        if (tries === 1) note(errorLine(error));
         await delay(RETRY_MS);
       }
     }
   }
 
   #fail(error: unknown): void {
-    const problem = error instanceof Error ? error.message : String(error);
-    this.#tell({ state: 'failed', isRight: false, problems: [problem] });
+    this.#tell({ state: 'failed', isRight: false, problems: [errorLine(error)] });
   }
 
   #end({ place, ice }: Party): CallEnd {
@@ -305,14 +323,11 @@ export class LabCall {
     };
   }
 
+  /** What has failed stays so, for the first reason. */
   #tell(changed: Partial<CallRow>): void {
-    this.row = { ...this.row, ...changed };
+    const { state, isRight, problems } = this.row;
+    const kept = this.hasFailed ? { state, isRight, problems } : {};
+    this.row = { ...this.row, ...changed, ...kept };
     this.#options.listener({ event: 'call', row: this.row });
   }
-}
-
-const TONE_TOLERANCE_HZ = 20;
-
-function isTone(heardHz: number | null, saidHz: number): boolean {
-  return heardHz !== null && Math.abs(heardHz - saidHz) <= TONE_TOLERANCE_HZ;
 }

@@ -1,8 +1,12 @@
-/** What the phones' own words say of a call: where its media goes, and how much of it is lost. */
+/** What the phones' own words say of a call: where its media goes, what is heard, and how much of it is lost. */
 import type { CallType } from '../events.ts';
 import type { PhoneCandidateType, PhoneStatus, TransportAddress } from '../phone/protocol.ts';
 
 const RANK: Readonly<Record<PhoneCandidateType, number>> = { host: 0, srflx: 1, relay: 2 };
+
+/** Media comes every 20 ms; after so long nothing is on its way any more. */
+export const SILENCE_MS = 2000;
+const TONE_TOLERANCE_HZ = 20;
 
 /** What a phone says of its path. */
 export type PathStatus = Pick<PhoneStatus, 'ice' | 'selected' | 'candidates'>;
@@ -28,6 +32,16 @@ export function pathText(caller: PathStatus, callee: PathStatus): string {
   const end = ({ selected }: PathStatus): string =>
     selected ? `${selected.local.type} ${addressText(selected.local)}` : '';
   return `${end(caller)} ↔ ${end(callee)}`;
+}
+
+/** Nothing has come for {@link SILENCE_MS}, or at all. */
+export function isSilent({ silentMs }: Pick<PhoneStatus, 'silentMs'>): boolean {
+  return silentMs === null || silentMs > SILENCE_MS;
+}
+
+/** What was heard last was the other end's tone. */
+export function hasTone({ heardToneHz }: Pick<PhoneStatus, 'heardToneHz'>, toneHz: number): boolean {
+  return heardToneHz !== null && Math.abs(heardToneHz - toneHz) <= TONE_TOLERANCE_HZ;
 }
 
 /** Percent of the packets that did not come since the baseline, at each end; null: none were to come. */

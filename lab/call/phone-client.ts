@@ -33,6 +33,11 @@ export class PhoneHost {
     process.on('disconnect', () => this.#ended('its channel is closed'));
   }
 
+  /** It cannot be asked any more. */
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
   /** @throws Error (rejects) with one line: what the phone says, that it is silent, or that its process is gone */
   async ask<Command extends PhoneCommand>(
     phone: string,
@@ -63,7 +68,7 @@ export class PhoneHost {
   /** Ends the process, and all calls of its phones with it. */
   async close(): Promise<void> {
     const child = this.#process;
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     const timer = setTimeout(() => child.kill('SIGKILL'), END_MS_MAX);
     if (child.connected) child.disconnect();

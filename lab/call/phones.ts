@@ -1,9 +1,8 @@
 /** The phones of a run: one process a place that has any, started when the first is wanted. */
-import { closeSync, openSync } from 'node:fs';
-import { join } from 'node:path';
 import type { LabNetwork } from '../network/network.ts';
 import type { PhoneOptions } from '../phone/protocol.ts';
 import { projectFile } from '../project.ts';
+import { startWithLog } from '../run-directory.ts';
 import { type PhonePlace, PLACES } from '../topology.ts';
 import { PhoneHost } from './phone-client.ts';
 
@@ -20,7 +19,7 @@ export class Phones {
     this.#logDirectory = logDirectory;
   }
 
-  /** A phone with a name and a tone of its own. */
+  /** A phone with a name of its own, and a tone that those opened just before and after it do not have. */
   async open(
     place: PhonePlace,
     options: Omit<PhoneOptions, 'phone' | 'address' | 'ports' | 'toneHz'>,
@@ -40,14 +39,13 @@ export class Phones {
     this.#hosts.clear();
   }
 
+  /** Where the process has ended, whyever, its calls are lost; the next ones get another. */
   #hostAt(place: PhonePlace): PhoneHost {
     const known = this.#hosts.get(place);
-    if (known) return known;
-    const log = openSync(join(this.#logDirectory, `phones-${place}.log`), 'a');
-    const child = this.#network.startNode(place, projectFile(PHONE_HOST), [], {
-      stdio: ['ignore', log, log, 'ipc'],
-    });
-    closeSync(log);
+    if (known && !known.hasEnded) return known;
+    const child = startWithLog(this.#logDirectory, `phones-${place}`, (log) =>
+      this.#network.startNode(place, projectFile(PHONE_HOST), [], { stdio: ['ignore', log, log, 'ipc'] }),
+    );
     const host = new PhoneHost(child);
     this.#hosts.set(place, host);
     return host;
@@ -56,7 +54,7 @@ export class Phones {
 
 /** A phone by where it is asked. */
 export interface Phone {
-  readonly host: PhoneHost;
+  readonly host: Pick<PhoneHost, 'ask'>;
   readonly phone: string;
   readonly toneHz: number;
   readonly place: PhonePlace;

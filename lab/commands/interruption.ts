@@ -1,6 +1,9 @@
 import { EXIT_INTERRUPTED } from './exit-codes.ts';
 
-/** Settles at the first signal that ends the lab in order; a second one ends this process at once, and all with it. */
+/**
+ * Settles at the first signal that ends the lab in order, or when nobody reads what is printed any more (`| head`). A
+ * second signal ends this process at once, and all with it.
+ */
 export function whenInterrupted(): Promise<'interrupted'> {
   return new Promise((resolve) => {
     let count = 0;
@@ -10,5 +13,6 @@ export function whenInterrupted(): Promise<'interrupted'> {
         resolve('interrupted');
       });
     }
+    process.stdout.on('error', () => resolve('interrupted'));
   });
 }

@@ -37,6 +37,11 @@ export async function run(options: RunCommandOptions): Promise<number> {
       'another media plane needs a lab of its own: end the one that is up (npm run lab -- down)',
     );
   }
+  if (status && options.network !== 'auto' && options.network !== status.network) {
+    throw new LabError(
+      `the lab that is up is on the ${status.network} network (npm run lab -- down ends it)`,
+    );
+  }
   const isTerminal = process.stdout.isTTY === true && options.json !== true;
   const stays = options.stay ?? isTerminal;
   const afterwards = status ? 'kept' : stays ? 'stays' : 'ends';
@@ -66,23 +71,25 @@ async function runAlone(
   let session: LabSession | undefined;
   try {
     view.listener({ event: 'network', ...choice });
-    session = await LabSession.start({
-      ...{ network: choice.kind, directory, seed: options.seed, pagePort: options.pagePort },
+    session = await LabSession.open({
+      ...{ network: choice.kind, directory: directory.path, seed: options.seed, pagePort: options.pagePort },
       ...plane,
     });
     const exitCode = await Promise.race([runIn(session, work, view), interrupted]);
-    if (exitCode !== 'interrupted' && stays) await Promise.race([interrupted, session.ended]);
-    keepsLogs = exitCode === EXIT_FAILED || options.keepLogs === true;
+    if (exitCode !== 'interrupted' && stays) await untilInterrupted(session, interrupted);
+    keepsLogs = exitCode === EXIT_FAILED;
     return exitCode === 'interrupted' ? EXIT_INTERRUPTED : exitCode;
   } finally {
     view.close();
     await session?.close();
-    if (keepsLogs) process.stderr.write(`logs: ${directory.path}\n`);
+    if (options.keepLogs) directory.keep();
+    if (keepsLogs || options.keepLogs) process.stderr.write(`logs: ${directory.path}\n`);
     else directory.remove();
   }
 }
 
 async function runIn(session: LabSession, work: RunOptions, view: View): Promise<number> {
+  await session.start();
   let result: LabResult | undefined;
   await session.run(work, (event) => {
     result = resultIn(event) ?? result;
@@ -91,14 +98,33 @@ async function runIn(session: LabSession, work: RunOptions, view: View): Promise
   return exitCodeOf(result);
 }
 
+/** @throws Error (rejects) where the lab ends by itself */
+async function untilInterrupted(session: LabSession, interrupted: Promise<'interrupted'>): Promise<void> {
+  const why = await Promise.race([interrupted, session.ended]);
+  if (why !== 'interrupted') throw new Error(why);
+}
+
+/** Ctrl-C ends what is shown, not what runs in a lab that is another process'. */
 async function runInKeeper(status: KeeperStatus, work: RunOptions, view: View): Promise<number> {
+  const interrupted = whenInterrupted();
+  const leaving = new AbortController();
   let result: LabResult | undefined;
   view.listener({ event: 'network', kind: status.network, reason: null });
-  const reply = await askKeeper({ ask: 'run', options: work }, (event) => {
-    result = resultIn(event) ?? result;
-    view.listener(event);
-  });
+  const asked = askKeeper(
+    { ask: 'run', options: work },
+    (event) => {
+      result = resultIn(event) ?? result;
+      view.listener(event);
+    },
+    leaving.signal,
+  );
+  const reply = await Promise.race([asked, interrupted]);
   view.close();
+  if (reply === 'interrupted') {
+    leaving.abort();
+    process.stderr.write('the run goes on in the lab that is up (npm run lab -- down ends both)\n');
+    return EXIT_INTERRUPTED;
+  }
   if (reply?.say === 'done') return exitCodeOf(result);
   throw new Error(reply?.say === 'failed' ? reply.reason : 'the lab that was up has ended');
 }

@@ -72,8 +72,11 @@ export interface MediaPlane {
 
 export interface PlaneRecords {
   live(callId: string): Promise<LiveCall | undefined>;
-  /** The newest record; waits a moment for it, since a record is written when its evidence has come. */
-  ended(callId: string): Promise<RecordedCall | undefined>;
+  /**
+   * The newest record; waits a moment for it, since a record is written when its evidence has come.
+   * @param sinceUnixMs the call ended no earlier: a plane that was restarted has an older record of it too
+   */
+  ended(callId: string, sinceUnixMs?: number): Promise<RecordedCall | undefined>;
   /** The metrics of the running interval, held against the records. */
   metrics(): Promise<MetricsCheck>;
 }

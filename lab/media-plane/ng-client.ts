@@ -32,7 +32,10 @@ export function httpNgClient(url: string, token: string | undefined): NgClient {
         signal: AbortSignal.timeout(ANSWER_MS_MAX),
       });
       if (response.status !== 200) throw new Error(`${url} answers ${response.status}`);
-      return (await response.json()) as NgDictionary;
+      const answer: unknown = await response.json().catch(() => undefined);
+      if (typeof answer !== 'object' || answer === null || Array.isArray(answer))
+        throw new Error(`${url} answers no JSON dictionary`);
+      return answer as NgDictionary;
     },
   };
 }

@@ -1,12 +1,12 @@
 /** One Causeway node of the lab: the unmodified program, with a configuration file, in its place. */
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { endProcess } from '../end-process.ts';
 import type { LabNetwork } from '../network/network.ts';
 import { projectFile } from '../project.ts';
+import { startWithLog } from '../run-directory.ts';
 import type { AdminClient } from './admin-client.ts';
 
 const START_MS_MAX = 15_000;
@@ -40,22 +40,24 @@ export class NodeProgram {
   /** Writes the configuration, starts the node and waits until it is healthy. */
   static async start(options: NodeProgramOptions): Promise<NodeProgram> {
     const node = new NodeProgram(options);
-    await mkdir(options.directory, { recursive: true });
-    await writeFile(join(options.directory, 'causeway.yaml'), JSON.stringify(options.configuration, null, 2));
+    await mkdir(options.directory, { recursive: true, mode: 0o700 });
+    // It has the token and the password of the TURN user.
+    const text = JSON.stringify(options.configuration, null, 2);
+    await writeFile(join(options.directory, 'causeway.yaml'), text, { mode: 0o600 });
     await node.start();
     return node;
   }
 
   /** @throws Error (rejects) with the end of the log where it does not come up */
   async start(): Promise<void> {
-    const log = openSync(this.#logFile, 'a');
     const program = projectFile('dist/main.js');
     const args = ['serve', '-c', join(this.#directory, 'causeway.yaml')];
-    const child = this.#network.startNode(this.name, program, args, {
-      workingDirectory: this.#directory,
-      stdio: ['ignore', log, log],
-    });
-    closeSync(log);
+    const child = startWithLog(this.#directory, 'causeway', (log) =>
+      this.#network.startNode(this.name, program, args, {
+        workingDirectory: this.#directory,
+        stdio: ['ignore', log, log],
+      }),
+    );
     this.#process = child;
     const deadlineMs = performance.now() + START_MS_MAX;
     while (!(await this.admin.isHealthy())) {
@@ -75,12 +77,8 @@ export class NodeProgram {
     if (child) await endProcess(child, STOP_MS_MAX);
   }
 
-  get #logFile(): string {
-    return join(this.#directory, 'causeway.log');
-  }
-
   async #lastWords(): Promise<string> {
-    const log = await readFile(this.#logFile, 'utf8').catch(() => '');
+    const log = await readFile(join(this.#directory, 'causeway.log'), 'utf8').catch(() => '');
     return log.trimEnd().split('\n').slice(-LOG_LINES).join(' | ');
   }
 }

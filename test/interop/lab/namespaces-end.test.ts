@@ -8,8 +8,11 @@ import {
   Front,
   hostNetwork,
   isHeld,
+  NO_NFT,
+  OWN_USERS,
   until,
   whyNoNamespaces,
+  without,
 } from './namespaces-rig.ts';
 
 /** Ways for a lab with programs in it to end. */
@@ -56,20 +59,11 @@ describe.each([
   });
 });
 
-/** A shell that makes something impossible, in a namespace where that harms nobody, for the command that follows. */
-function without(how: readonly string[], script: string): string[] {
-  return [...how, 'sh', '-e', '-c', `${script}\nexec "$@"`, 'sh'];
-}
-
-const OWN_USERS = ['unshare', '--user', '--map-root-user', '--mount', '--'];
 const NO_RIGHTS = ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--'];
 
 describe('where namespaces are not possible, the probe says why in one line', () => {
   it.each([
-    [
-      'nft is not installed (Debian package nftables)',
-      without(OWN_USERS, 'mount --bind /dev/null "$(PATH=$PATH:/usr/sbin:/sbin command -v nft)"'),
-    ],
+    ['nft is not installed (Debian package nftables)', without(OWN_USERS, NO_NFT)],
     [
       'unprivileged user namespaces are off (user.max_user_namespaces is 0)',
       [...without(OWN_USERS, 'echo 0 >/proc/sys/user/max_user_namespaces'), ...NO_RIGHTS],

@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PlaceName } from '../../../lab/topology.ts';
 
 const FRONT = join(import.meta.dirname, 'namespaces-front.mjs');
-/** In the environment of all processes of a lab under test. */
-const MARK = 'CAUSEWAY_LAB_UNDER_TEST';
+/** In the environment of all processes of a lab under test, with a value of its own for each lab. */
+export const MARK = 'CAUSEWAY_LAB_UNDER_TEST';
 const GONE_MS_MAX = 5000;
 const POLL_MS = 10;
 
@@ -18,6 +18,15 @@ export type User = readonly string[];
 export const AS_SELF: User = [];
 /** The ids of `nobody`, which has no rights. */
 export const AS_NOBODY: User = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
+
+/** A shell that makes something impossible, in a namespace where that harms nobody, for the command that follows. */
+export function without(how: readonly string[], script: string): string[] {
+  return [...how, 'sh', '-e', '-c', `${script}\nexec "$@"`, 'sh'];
+}
+
+export const OWN_USERS: readonly string[] = ['unshare', '--user', '--map-root-user', '--mount', '--'];
+/** For a lab in which nft is missing. */
+export const NO_NFT = 'mount --bind /dev/null "$(PATH=$PATH:/usr/sbin:/sbin command -v nft)"';
 
 export interface Source {
   readonly address: string;
@@ -106,13 +115,23 @@ export class Front {
 
   /** Process ids, as the host knows them, of all that came of this front process, which is one. */
   processes(): number[] {
-    return hostProcesses().filter((pid) => readProcess(pid, 'environ').split('\0').includes(this.mark));
+    return markedProcesses(this.mark);
   }
 
   #fail(why: string): void {
     for (const { reject } of this.#waiting.values()) reject(new Error(why));
     this.#waiting.clear();
   }
+}
+
+/** Process ids of all that have this in their environment: `NAME=value`. */
+export function markedProcesses(mark: string): number[] {
+  return hostProcesses().filter((pid) => readProcess(pid, 'environ').split('\0').includes(mark));
+}
+
+/** Of a process' command line; none where it has ended. */
+export function argumentsOf(pid: number): string[] {
+  return readProcess(pid, 'cmdline').split('\0').slice(0, -1);
 }
 
 /** The processes that an inner process and its wrapper are. */
@@ -155,7 +174,8 @@ function hostProcesses(): number[] {
     .map(Number);
 }
 
-function networkOf(pid: number): string {
+/** The identity of the network namespace that a process is in; '' where it has ended. */
+export function networkOf(pid: number | 'self'): string {
   try {
     return readlinkSync(`/proc/${pid}/ns/net`);
   } catch {

@@ -53,7 +53,12 @@ describe('the scenario files', () => {
 
   it('have every kind of fault in that of faults', () => {
     const kinds = readScenario(join(SCENARIOS, 'faults.yaml')).steps.map(({ fault }) => fault?.kind);
-    expect(kinds).toEqual(['media-plane-restart', 'nat-rebinding', 'loss', 'turn-credentials-removed']);
+    expect([...new Set(kinds)]).toEqual([
+      'media-plane-restart',
+      'nat-rebinding',
+      'loss',
+      'turn-credentials-removed',
+    ]);
   });
 });
 
