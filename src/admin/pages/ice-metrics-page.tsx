@@ -1,4 +1,7 @@
-/** `/ice-metrics`: ICE passthrough metrics of the newest complete interval, one column a node. */
+/**
+ * `/ice-metrics`: ICE passthrough metrics of the newest complete interval, or of the running one while there is none,
+ * one column a node.
+ */
 import type { JSX } from 'hono/jsx/jsx-runtime';
 import {
   figuresOf,
@@ -37,7 +40,10 @@ const TABLE_ID = 'metrics';
 const METRIC_KEY = 'metric';
 
 function IceMetrics({ nodes, request }: Props): JSX.Element {
-  const isRunning = request.query.interval === 'running';
+  const { interval } = request.query;
+  const hasComplete = nodes.some(({ metrics }) => metrics?.history[0] !== undefined);
+  // On their first day nodes have nothing else to show.
+  const isRunning = interval === 'running' || (interval !== 'complete' && !hasComplete);
   const intervals = nodes.map(({ metrics }) => (isRunning ? metrics?.current : metrics?.history[0]));
   const [own] = nodes;
   return (
@@ -48,7 +54,7 @@ function IceMetrics({ nodes, request }: Props): JSX.Element {
       </p>
       <ul class="choice" id="choice">
         <li>
-          <a href="/ice-metrics" aria-current={isRunning ? undefined : 'true'}>
+          <a href="/ice-metrics?interval=complete" aria-current={isRunning ? undefined : 'true'}>
             Newest complete interval
           </a>
         </li>

@@ -45,7 +45,9 @@ describe('ICE passthrough metrics', () => {
   it('show N/A where no call ended, and where no interval is complete', async () => {
     const source = new FakeSource();
     const shown = async () =>
-      rowsOf(await get(source, '/ice-metrics'), 'The newest').flatMap(([, value]) => value ?? []);
+      rowsOf(await get(source, '/ice-metrics?interval=complete'), 'The newest').flatMap(
+        ([, value]) => value ?? [],
+      );
     expect(new Set(await shown())).toEqual(new Set(['N/A']));
     source.intervals = [{ ...times, ...noCalls() }];
     expect(new Set(await shown())).toEqual(new Set(['N/A']));
@@ -69,6 +71,14 @@ describe('ICE passthrough metrics', () => {
     source.current = { ...sample, b2buacalls: 9 };
     const page = await get(source, '/ice-metrics?interval=running');
     expect(rowsOf(page, 'The running interval')[1]?.[1]).toBe('9');
+  });
+
+  it('show the running interval until one is complete', async () => {
+    const source = new FakeSource();
+    source.current = { ...sample, b2buacalls: 9 };
+    expect(rowsOf(await get(source, '/ice-metrics'), 'The running interval')[1]?.[1]).toBe('9');
+    source.intervals = [sample];
+    expect(rowsOf(await get(source, '/ice-metrics'), 'The newest complete interval')).not.toEqual([]);
   });
 
   it('keep raw values of every interval', async () => {
