@@ -166,7 +166,8 @@ describe.each(ENGINES)('a call by a relay of the same host, on the %s engine', (
       answerMsMax: 10_000,
     });
     const nobodys = `${HOST}:${port === 24_000 ? 24_001 : port - 1}`;
-    const peers = [{ address: `${HOST}:${outer}`, toPeer: 1, fromPeer: 0 }];
+    // What it carries to the B2BUA of its host is no sign of where media went when it left that.
+    const peers: unknown[] = [];
     expect([...(await core.relayEvidence([relay, nobodys]))]).toEqual([
       [relay, { address: relay, active: true, peers }],
       [nobodys, null],

@@ -7,14 +7,15 @@ set -euo pipefail
 # coturn: turnutils_uclient, turnutils_peer, turnserver.  libnss3-tools: certutil, by which
 # Chromium trusts the suite's own certificate authority.  nftables, conntrack and iproute2:
 # the NATs of the lab.  kamailio, baresip-core and linphone-cli: the SIP proxy and the phones of
-# whole calls.  tcpdump and wireshark-common (dumpcap): captures.  python3-pylibsrtp: libsrtp, an
-# independent SRTP.  collectd-core: the receiver of metrics.  systemd: systemd-analyze, which
-# judges the unit and need not be running for it, and libseccomp.
+# whole calls.  rtpengine-daemon: another media plane of the lab.  tcpdump and wireshark-common
+# (dumpcap): captures.  python3-pylibsrtp: libsrtp, an independent SRTP.  collectd-core: the
+# receiver of metrics.  systemd: systemd-analyze, which judges the unit and need not be running
+# for it, and libseccomp.
 packages=(
   coturn python3-aioice chromium libnss3-tools openssl
   nftables conntrack iproute2
-  kamailio baresip-core linphone-cli tcpdump wireshark-common python3-pylibsrtp
-  collectd-core systemd
+  kamailio baresip-core linphone-cli rtpengine-daemon
+  tcpdump wireshark-common python3-pylibsrtp collectd-core systemd
 )
 
 missing=()
@@ -31,7 +32,7 @@ cannot() {
 command -v apt-get >/dev/null || cannot 'the real peers come from Debian packages, and there is no apt-get here'
 [ "$(id -u)" = 0 ] || cannot 'packages are missing, and only root can install them'
 
-# Debian starts a freshly installed coturn service, which would hold port 3478.
+# Debian starts freshly installed services: coturn would hold port 3478, rtpengine that of ng.
 # policy-rc.d is Debian's own way to say no; a policy that is already there stays.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then

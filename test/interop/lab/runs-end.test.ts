@@ -30,10 +30,8 @@ function isTalking(output: string): boolean {
 /** What somebody has before the eyes who reads all that a terminal was sent. */
 function seen(output: string): string {
   const terminal = new VirtualTerminal(COLUMNS, ROWS);
-  // What was begun last may not be whole yet.
-  const whole =
-    output.endsWith('m') || output.endsWith('\n') ? output : output.slice(0, output.lastIndexOf('\n') + 1);
-  terminal.write(whole.replaceAll('\r\n', '\n'));
+  // A last line that is not whole yet may end within a command.
+  terminal.write(output.slice(0, output.lastIndexOf('\n') + 1).replaceAll('\r\n', '\n'));
   return terminal.text;
 }
 

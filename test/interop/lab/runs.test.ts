@@ -117,6 +117,7 @@ it.concurrent(
     await pages.expectLiveCalls(4);
     await pages.expectOverview(4);
     await run.shows(/^Ctrl-C ends the lab$/m);
+    await pages.expectCallIsOver();
     await pages.expectHistory(PATHS.map(([, , type]) => callTypeText(type)));
     await pages.expectMetrics(metricsOfPaths());
     await pages.expectExport(PATHS.length);

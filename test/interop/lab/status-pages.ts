@@ -94,6 +94,15 @@ export class StatusPages {
     await overview.close();
   }
 
+  /** Who looks at a call when it ends is told where it is now. */
+  async expectCallIsOver(): Promise<void> {
+    const call = this.#tab('call');
+    await this.#expect
+      .poll(() => call.getByRole('heading', { level: 1 }).textContent(), POLL)
+      .toBe('Not found');
+    this.#expect(await call.getByRole('main').getByRole('link', { name: 'call history' }).count()).toBe(1);
+  }
+
   /** @param types as the page says them, in the order of the scenario */
   async expectHistory(types: readonly string[]): Promise<void> {
     const rows = this.#tab('history').locator('#history tbody tr');
@@ -132,10 +141,6 @@ export class StatusPages {
     const cells = core.split(',');
     this.#expect(cells[0]).toBe('core');
     this.#expect(cells[header.split(',').indexOf('B2BUA connected calls')]).toBe(String(calls));
-    console.log(
-      await this.#tabs.get('call')?.getByRole('main').textContent(),
-      await this.#tabs.get('call')?.getByRole('status').textContent(),
-    );
   }
 
   /** A page of the web that has a name for this machine is not let in. */
@@ -175,7 +180,7 @@ export class StatusPages {
     return page;
   }
 
-  #tab(name: keyof typeof PATHS): Page {
+  #tab(name: keyof typeof PATHS | 'call'): Page {
     const page = this.#tabs.get(name);
     if (!page) throw new Error(`${name} is not open`);
     return page;

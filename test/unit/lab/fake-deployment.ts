@@ -23,8 +23,10 @@ class FakePhone {
   other: FakePhone | undefined;
   readonly asked: PhoneCommand[] = [];
   isCut = false;
-  /** The error that it answers everything with. */
+  /** The error that it answers with, where it does. */
   gone: string | undefined;
+  /** By all that it has been asked. */
+  isGone: (asked: readonly PhoneCommand[]) => boolean = () => true;
   #heardMs = 0;
   #lostMs = 0;
   #silentSinceMs: number | undefined;
@@ -90,6 +92,7 @@ export class FakeDeployment {
   /** Answers some of what is asked by an error: of a deed, or of an ng command. */
   refusal: (what: string) => string | undefined = () => undefined;
   metricsProblems: () => readonly string[] = () => [];
+  opened: (phone: FakePhone) => void = () => {};
   /** Called when a re-INVITE has been answered. */
   reinvited: () => void = () => {};
   /** Call-ids that the plane knows. */
@@ -131,10 +134,11 @@ export class FakeDeployment {
     const fake = new FakePhone(`${place}-${this.phones.length}`, this.phones.length);
     const neighbour = this.phones.length % 2 === 1 ? this.phones.at(-1) : undefined;
     this.phones.push(fake);
+    this.opened(fake);
     if (neighbour) [fake.other, neighbour.other] = [neighbour, fake];
     const ask = async (_: string, command: PhoneCommand): Promise<unknown> => {
       fake.asked.push(command);
-      if (fake.gone !== undefined) throw new Error(fake.gone);
+      if (fake.gone !== undefined && fake.isGone(fake.asked)) throw new Error(fake.gone);
       if (command === 'answer' || command === 'accept') fake.start();
       if (command === 'offer' || command === 'answer') return { sdp: `sdp of ${fake.name}` };
       return command === 'status' || command === 'hangUp' ? fake.status() : null;

@@ -117,10 +117,9 @@ describe('the page door', () => {
     expect(await ask(['GET / HTTP/1.1', 'Host: localhost'])).toMatchObject({ status: '502' });
   });
 
-  it('closes with all who are in it', async () => {
+  it('closes with all who are in it, also those who have asked nothing yet', async () => {
     const socket = knock();
-    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await once(socket, 'data');
+    await once(outer, 'connection');
     door.close();
     socket.resume();
     await once(socket, 'close');
