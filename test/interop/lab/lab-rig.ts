@@ -3,10 +3,20 @@
  * folder of its own, so that runs do not meet. What is left of it can be seen.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, type TestContext } from 'vitest';
 import type { LabResult } from '../../../lab/events.ts';
 import { PROJECT_DIRECTORY } from '../harness.ts';
 import { isListening, LabRun } from './lab-run.ts';
@@ -34,6 +44,13 @@ export interface LabRigOptions {
   readonly prefix?: readonly string[];
 }
 
+/** A rig of one test alone. */
+export function newRig({ onTestFinished }: TestContext, options: LabRigOptions = {}): LabRig {
+  const rig = new LabRig(options);
+  onTestFinished(() => rig.remove());
+  return rig;
+}
+
 let rigs = 0;
 
 export class LabRig {
@@ -44,8 +61,11 @@ export class LabRig {
   readonly #mark: string;
   readonly #commandLine: readonly string[];
   readonly #runs: LabRun[] = [];
-  /** Network namespaces that its processes have been seen in, without the suite's own. */
-  readonly #networks = new Set<string>();
+  /**
+   * Network namespaces that its processes have been seen in, without the suite's own, and an open file of each: so that
+   * the kernel does not give the same name to another lab's.
+   */
+  readonly #networks = new Map<string, number>();
   readonly #sampling: NodeJS.Timeout;
 
   constructor({ user = AS_SELF, prefix = [] }: LabRigOptions = {}) {
@@ -68,11 +88,11 @@ export class LabRig {
     return this.#start([...this.#commandLine, ...args], 'ignore');
   }
 
-  /** The same in a terminal of this many columns, where keys can be pressed. */
-  startInTerminal(columns: number, ...args: readonly string[]): LabRun {
+  /** The same in a terminal of this size, where keys can be pressed. */
+  startInTerminal(columns: number, rows: number, ...args: readonly string[]): LabRun {
     const lab = [...this.#commandLine, ...args].map((part) => `'${part}'`).join(' ');
     // The shell outlives Ctrl-C, and says whether the lab has left the terminal as it was.
-    const shell = `stty cols ${columns} rows 40; trap : INT; before=$(stty -g); ${lab}; code=$?
+    const shell = `stty cols ${columns} rows ${rows}; trap : INT; before=$(stty -g); ${lab}; code=$?
       [ "$(stty -g)" = "$before" ] && echo 'the terminal is as before'; exit $code`;
     return this.#start(['script', '--quiet', '--return', '--command', shell, '/dev/null'], 'pipe');
   }
@@ -136,19 +156,28 @@ export class LabRig {
   /** Of one that was killed: as soon as the kernel, and who notices, have done the rest. Files may stay. */
   async untilNothingRuns(): Promise<void> {
     await until('all processes of the lab end', () => this.processes().length === 0);
+    // One that ends has no environment any more before it leaves its namespace.
+    await until('its namespaces go', () => !isHeld([...this.#networks.keys()]));
     await this.#expectNothingHeld();
   }
 
   /** Ends whatever a failed test has left. */
   async remove(): Promise<void> {
     clearInterval(this.#sampling);
-    for (const pid of this.processes()) process.kill(pid, 'SIGKILL');
+    for (const pid of this.processes()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended with the one before.
+      }
+    }
     await until('all processes of the lab are killed', () => this.processes().length === 0);
+    for (const file of this.#networks.values()) closeSync(file);
     rmSync(this.directory, { recursive: true, force: true });
   }
 
   async #expectNothingHeld(): Promise<void> {
-    expect(isHeld([...this.#networks])).toBe(false);
+    expect(isHeld([...this.#networks.keys()])).toBe(false);
     expect(readdirSync(this.#home)).toEqual([]);
     for (const { pageUrl } of this.#runs) {
       if (pageUrl) expect(await isListening(Number(new URL(pageUrl).port))).toBe(false);
@@ -164,8 +193,14 @@ export class LabRig {
 
   #sample(): void {
     const own = networkOf('self');
-    for (const network of this.processes().map(networkOf)) {
-      if (network !== '' && network !== own) this.#networks.add(network);
+    for (const pid of this.processes()) {
+      const network = networkOf(pid);
+      if (network === '' || network === own || this.#networks.has(network)) continue;
+      try {
+        this.#networks.set(network, openSync(`/proc/${pid}/ns/net`, 'r'));
+      } catch {
+        // It has just ended.
+      }
     }
   }
 }

@@ -4,12 +4,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, type TestContext } from 'vitest';
+import { expect, it } from 'vitest';
 import type { CallRow, CallType, LabResult } from '../../../lab/events.ts';
 import type { NetworkKind } from '../../../lab/network/network.ts';
 import { callTypeText } from '../../../src/admin/pages/formats.tsx';
 import { PROJECT_DIRECTORY } from '../harness.ts';
-import { LabRig, type LabRigOptions } from './lab-rig.ts';
+import { type LabRig, newRig } from './lab-rig.ts';
 import { AS_NOBODY, AS_SELF, NO_NFT, OWN_USERS, without } from './namespaces-rig.ts';
 import { StatusPages } from './status-pages.ts';
 
@@ -17,8 +17,8 @@ import { StatusPages } from './status-pages.ts';
 const RUN_MS_MAX = 200_000;
 const FAULTS_MS_MAX = 400_000;
 
-/** Of the lab itself, and of its ten places and routers; none of a simulated network. */
-const NETWORKS: Readonly<Record<NetworkKind, number>> = { namespaces: 11, simulated: 0 };
+/** Of the lab itself, and of its ten places and routers. Those of the trial before it may be seen too. */
+const NETWORKS_MIN = 11;
 
 /** In the order of the default scenario. */
 const PATHS: readonly (readonly [from: string, to: string, type: CallType])[] = [
@@ -58,19 +58,13 @@ const FAULT_OUTCOMES: readonly (readonly [ends: string, type: CallType, outcome:
 /** The call that loses 10 % of its packets, each way. */
 const LOSSY = 10;
 
-function newRig({ onTestFinished }: TestContext, options: LabRigOptions = {}): LabRig {
-  const rig = new LabRig(options);
-  onTestFinished(() => rig.remove());
-  return rig;
-}
-
 it.concurrent.for(['namespaces', 'simulated'] as const)(
   'faults, on the network of %s: some calls are not harmed, the others recover',
   { timeout: FAULTS_MS_MAX },
   async (network, context) => {
     const rig = newRig(context);
     const { calls } = await rig.result('--scenario', 'faults', '--network', network);
-    expect(rig.networks).toBe(NETWORKS[network]);
+    expectNetworks(rig, network);
     expect(calls).toHaveLength(FAULT_OUTCOMES.length);
     for (const [i, [ends, type, outcome]] of FAULT_OUTCOMES.entries()) {
       const { title, got, evidence, fault, isRight } = rowOf(calls, i);
@@ -93,7 +87,7 @@ it.concurrent(
       RUNNERS.map(async ({ user, network }) => {
         const rig = newRig(context, { user });
         const result = await rig.result('--network', network);
-        expect(rig.networks).toBe(NETWORKS[network]);
+        expectNetworks(rig, network);
         expect(result.network).toBe(network);
         expectEveryPath(result);
       }),
@@ -202,6 +196,12 @@ it.concurrent('where namespaces are impossible: refused by one line, or simulate
   expect(simulated.output).toMatch(/^1 of 1 calls took the expected path$/m);
   await rig.expectNothingLeft();
 });
+
+/** That it was where it says; what is left of namespaces that were never seen cannot be missed. */
+function expectNetworks(rig: LabRig, network: NetworkKind): void {
+  if (network === 'simulated') expect(rig.networks).toBe(0);
+  else expect(rig.networks).toBeGreaterThanOrEqual(NETWORKS_MIN);
+}
 
 function expectEveryPath({ calls, metrics, problems }: LabResult): void {
   expect(problems).toEqual([]);
