@@ -56,9 +56,8 @@ export interface CallRow {
   readonly problems: readonly string[];
 }
 
-/** The counters of `/api/ice-metrics`, with their labels on the page. */
+/** A line of the ICE metrics page. */
 export interface MetricRow {
-  readonly name: string;
   readonly label: string;
   readonly value: number;
 }
@@ -82,7 +81,7 @@ export type LabEvent =
   | { readonly event: 'note'; readonly text: string }
   | {
       readonly event: 'metrics';
-      /** Of the running 24-hour interval. */
+      /** Of the running 24-hour interval, together with those before it: a restart of the core begins a new one. */
       readonly startTime: string;
       readonly endTime: string;
       readonly rows: readonly MetricRow[];

@@ -15,10 +15,11 @@ export class AdminClient {
     this.token = token;
   }
 
-  async isHealthy(): Promise<boolean> {
+  /** Why the node is not healthy, or cannot be asked; undefined when it is. */
+  async healthProblem(): Promise<string | undefined> {
     return this.#fetch('/healthz').then(
-      ({ ok }) => ok,
-      () => false,
+      () => undefined,
+      ({ message, cause }: Error) => (cause instanceof Error ? cause.message : message),
     );
   }
 

@@ -52,7 +52,7 @@ export interface RecordedCall {
 export interface MetricsCheck {
   readonly startTime: string;
   readonly endTime: string;
-  readonly rows: readonly { readonly name: string; readonly label: string; readonly value: number }[];
+  readonly rows: readonly { readonly label: string; readonly value: number }[];
   /** What does not add up to the recorded calls, one line each. */
   readonly problems: readonly string[];
 }

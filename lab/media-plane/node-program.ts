@@ -60,11 +60,13 @@ export class NodeProgram {
     );
     this.#process = child;
     const deadlineMs = performance.now() + START_MS_MAX;
-    while (!(await this.admin.isHealthy())) {
+    for (;;) {
+      const problem = await this.admin.healthProblem();
+      if (problem === undefined) return;
       const hasEnded = child.exitCode !== null || child.signalCode !== null;
       if (hasEnded || performance.now() > deadlineMs) {
         await this.stop();
-        throw new Error(`the node ${this.name} does not start: ${await this.#lastWords()}`);
+        throw new Error(`the node ${this.name} does not start (${problem}): ${await this.#lastWords()}`);
       }
       await delay(POLL_MS);
     }

@@ -7,7 +7,6 @@ import {
   ICE_METRIC_NAMES,
   ICE_METRIC_ROWS,
   type IceCounters,
-  type IceMetricName,
   metricsOf,
   noCalls,
 } from '../../src/metrics/ice-metrics.ts';
@@ -49,23 +48,25 @@ export class NodeRecords implements PlaneRecords {
   async metrics(): Promise<MetricsCheck> {
     const { current, history } = await this.#admin.iceMetrics();
     const { calls } = await this.#admin.history();
-    const { startTime, endTime } = current;
-    // Counters go on where the history has begun to forget, in a lab that has been up for long.
-    if (calls.length >= CALLS_KEPT) return { startTime, endTime, rows: rowsOf(current), problems: [] };
-    const expected = noCalls();
-    for (const name of calls.flatMap(metricsOf)) expected[name]++;
     // A restart closes the running interval as a shorter one.
-    const counted = (name: IceMetricName): number =>
-      [current, ...history].reduce((sum, interval) => sum + interval[name], 0);
-    const problems = ICE_METRIC_NAMES.filter((name) => counted(name) !== expected[name]).map(
-      (name) => `${name} is ${counted(name)}, the call history makes ${expected[name]}`,
-    );
-    return { startTime, endTime, rows: rowsOf(current), problems };
+    const intervals = [current, ...history];
+    const counted = noCalls();
+    for (const name of ICE_METRIC_NAMES) counted[name] = intervals.reduce((sum, one) => sum + one[name], 0);
+    const { startTime } = intervals.at(-1) ?? current;
+    const rows = ICE_METRIC_ROWS.map(({ label, count }) => ({ label, value: count(counted) }));
+    // Counters go on where the history has begun to forget, in a lab that has been up for long.
+    const problems = calls.length >= CALLS_KEPT ? [] : differences(counted, calls);
+    return { startTime, endTime: current.endTime, rows, problems };
   }
 }
 
-function rowsOf(counters: IceCounters): MetricsCheck['rows'] {
-  return ICE_METRIC_ROWS.map((row) => ({ name: row.label, label: row.label, value: row.count(counters) }));
+/** What the counters are otherwise than the history makes them. */
+function differences(counted: IceCounters, calls: readonly CallRecord[]): string[] {
+  const expected = noCalls();
+  for (const name of calls.flatMap(metricsOf)) expected[name]++;
+  return ICE_METRIC_NAMES.filter((name) => counted[name] !== expected[name]).map(
+    (name) => `${name} is ${counted[name]}, the call history makes ${expected[name]}`,
+  );
 }
 
 /** Legs are in the order of the call: the caller's first. */

@@ -20,6 +20,8 @@ const STEPS_MAX = 50;
 const CALLS_MAX = 20;
 const WORDS_MAX = 64;
 const FAULT_SECONDS_MAX = 600;
+/** Until both sides have heard each other's reports: RTCP comes every second or so. */
+const TALK_SECONDS_MIN = 3;
 
 /** Of each direction on a path on which nothing should be lost: room for a busy machine. */
 const LOSS_PERCENT_MAX = 1;
@@ -96,7 +98,7 @@ const stepSchema = mapping({
 
 const fileSchema = mapping({
   title,
-  talkSeconds: decimal(1, 3600).default(7),
+  talkSeconds: decimal(TALK_SECONDS_MIN, 3600).default(7),
   mediaPlane: mapping({
     ng: ngAddress(),
     token: token().exactOptional(),

@@ -35,7 +35,7 @@ export function metricsLines({ startTime, endTime, rows }: MetricsEvent, paint: 
   const labelWidth = Math.max(0, ...shown.map(({ label }) => label.length));
   const valueWidth = Math.max(0, ...shown.map(({ value }) => String(value).length));
   return [
-    paint('heading', `ICE metrics of the interval ${minute(startTime)} to ${minute(endTime)} UTC`),
+    paint('heading', `ICE metrics, ${minute(startTime)} to ${minute(endTime)} UTC`),
     ...shown.map(({ label, value }) => {
       const line = `  ${label.padEnd(labelWidth)}  ${String(value).padStart(valueWidth)}`;
       return paint(value === 0 ? 'secondary' : 'plain', line);

@@ -82,7 +82,10 @@ export class Line {
   mode: LineMode = 'terminated';
   /** Undefined: media may go through us. */
   departure: Departure | undefined;
-  /** The side answered an offer that passed through without ICE: the next one it gets is an ordinary one. */
+  /**
+   * The side last offered without ICE, or answered so what was offered with it: no offer passes through to it, since
+   * it would answer that without ICE again, and media would change its keys and its way for nothing.
+   */
   isWithoutIce = false;
   /** Names of the suites in use, for status pages. */
   receivedSuite: string | undefined;

@@ -277,9 +277,10 @@ export class OfferAnswer {
       return this.#disabledLine(near, far, offer);
     }
     const carries = carriesOf(offered.kind, offered.mode);
+    near.isWithoutIce = offer.ice === undefined;
+    if (offered.ice) far.isWithoutIce = answered.ice?.hasCandidates !== true;
     if (offered.mode !== 'terminated') {
-      const isPassing = offered.mode === 'relayed' || answered.ice?.hasCandidates === true;
-      far.isWithoutIce = !isPassing;
+      const isPassing = offered.mode === 'relayed' || !far.isWithoutIce;
       if (!isPassing && offered.kind === 'rtp' && !isDtls(answered.protocol)) {
         return this.#fallBack(exchange, index, offer, answered, pending.request);
       }
@@ -320,8 +321,8 @@ export class OfferAnswer {
   }
 
   /**
-   * The answer to an offer that passed through has no ICE: the line is an ordinary one from here on. The answerer
-   * has the offerer's key, though, and no other. So what the offerer encrypts goes on as it is: encrypted anew by
+   * The answer to an offer that passed through has no ICE: the line is an ordinary one from here on, also in that
+   * the offerer may do ICE with us. The answerer has the offerer's key, though, and no other. So what the offerer encrypts goes on as it is: encrypted anew by
    * the same key, it would differ only where it must not (RFC 3711 §9.1). What the answerer sends is decrypted,
    * and encrypted for the offerer by a key of ours. The next offer makes keys of ours for both ways.
    */
@@ -341,7 +342,9 @@ export class OfferAnswer {
       }))
       .find(({ offered }) => offered !== undefined);
     const own = taken && this.#keyFor(near, taken.theirs.suite);
-    near.ice = far.ice = undefined;
+    const hasIce = answersIce(offerRequest, request, this.#zone(offerer), offer);
+    near.ice = hasIce ? this.#agentFor(near, offer) : undefined;
+    far.ice = undefined;
     const isMuxed = offer.hasRtcpMux && answered.hasRtcpMux;
     const terms = { carries: carriesOf('rtp', 'terminated'), isMuxed, mode: 'terminated', nowMs } as const;
     this.#agreement.agree(near, offer, {
@@ -359,7 +362,7 @@ export class OfferAnswer {
       isRtp: true,
       cryptos: taken && own ? [cryptoValue(taken.theirs.tag, own)] : [],
       hasRtcpMux: isMuxed,
-      ice: undefined,
+      ice: near.ice && iceLines(offerer, near, near.ice, isMuxed),
     });
   }
 

@@ -40,15 +40,21 @@ interface Option {
 
 type KnownPair = Readonly<Record<Side, CandidateType>>;
 
-/** The path that allocations show; undefined if they show none. */
+/** The path that allocations show; undefined if they show none. What went one way alone may have come back another. */
 export function observedPath(
   line: PathLine,
   flows: readonly RelayFlow[],
   own: OwnAddresses,
 ): PathGuess | undefined {
-  const observed = byCallType(observedPairs(line, flows, own));
-  const [first] = observed;
-  return first && { callType: first[0], types: first[1], isCertain: observed.size === 1 };
+  const bothWays = byCallType(
+    observedPairs(
+      line,
+      flows.filter(({ isOneWay }) => !isOneWay),
+      own,
+    ),
+  );
+  const [first] = bothWays.size > 0 ? bothWays : byCallType(observedPairs(line, flows, own));
+  return first && { callType: first[0], types: first[1], isCertain: bothWays.size === 1 };
 }
 
 /**

@@ -135,12 +135,14 @@ export type MediaSeen = 'left' | 'through' | 'unclear';
 /** Silence of both legs after which media counts as gone elsewhere. */
 export const SILENCE_SECONDS = 5;
 
-/** An allocation that carried media both ways; connectivity checks alone do not count, they use every pair. */
+/** An allocation that carried media; connectivity checks alone do not count, they use every pair. */
 export interface RelayFlow {
   /** Relayed transport address, as advertised. */
   readonly relay: string;
   /** Transport address of the peer, as the TURN server sees it; of a relay of ours, as advertised. */
   readonly peer: string;
+  /** One way alone: the endpoints do not use the same pair, or one of them says nothing. */
+  readonly isOneWay: boolean;
 }
 
 export interface PathObservation {

@@ -16,6 +16,12 @@ import type { RelayAnswer } from './peer-client.ts';
  */
 const MEDIA_PACKETS_MIN = 20;
 
+/**
+ * Fewer packets one way alone tell nothing either: while checks go on, one side may already speak by a pair that it
+ * leaves again. So many are 5 s of a voice in packets of 20 ms.
+ */
+const ONE_WAY_PACKETS_MIN = 250;
+
 export interface CallRecorderOptions {
   /** What TURN servers know of relayed addresses (`ip:port`); undefined of one: somebody did not answer. */
   relayEvidence(addresses: readonly string[]): Promise<ReadonlyMap<string, RelayAnswer>>;
@@ -77,15 +83,16 @@ export class CallRecorder {
   }
 }
 
-/** What carried media both ways; undefined where somebody who may know did not answer. */
+/** What carried media; undefined where somebody who may know did not answer. */
 export function relayFlows(answers: ReadonlyMap<string, RelayAnswer>): RelayFlow[] | undefined {
   const flows: RelayFlow[] = [];
   for (const [relay, evidence] of answers) {
     if (evidence === undefined) return undefined;
-    const peers = (evidence?.peers ?? []).filter(
-      ({ toPeer, fromPeer }) => toPeer >= MEDIA_PACKETS_MIN && fromPeer >= MEDIA_PACKETS_MIN,
-    );
-    flows.push(...peers.map(({ address }) => ({ relay, peer: address })));
+    for (const { address: peer, toPeer, fromPeer } of evidence?.peers ?? []) {
+      const isOneWay = Math.min(toPeer, fromPeer) < MEDIA_PACKETS_MIN;
+      if (isOneWay && Math.max(toPeer, fromPeer) < ONE_WAY_PACKETS_MIN) continue;
+      flows.push({ relay, peer, isOneWay });
+    }
   }
   return flows;
 }

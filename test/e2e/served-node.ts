@@ -1,6 +1,6 @@
 /** The built program serving on loopback, and a TURN client of a few lines, for end-to-end tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -87,10 +87,13 @@ async function isHealthy(admin: string): Promise<boolean> {
   );
 }
 
-/** A port that is free over UDP and TCP, below the range from which the kernel gives ports to clients. */
+/**
+ * A port that is free over UDP and TCP, below the range from which the kernel gives ports to clients, and above the
+ * last that `fetch` refuses to ask (10080: WHATWG Fetch, port blocking).
+ */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = 10_000 + (randomBytes(2).readUInt16BE() % 10_000);
+    const port = randomInt(10_081, 20_000);
     const server = createServer();
     const socket = createSocket('udp4');
     try {

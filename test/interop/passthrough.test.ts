@@ -16,6 +16,15 @@ const PLACES: Readonly<Record<string, readonly [caller: RegExp, callee: RegExp]>
 /** A tone is heard in a call of 7 s for at least so long. */
 const TONE_SECONDS_MIN = 4;
 
+/** Candidates of a phone that are not what both selected. */
+const ELSEWHERE: Readonly<Record<string, RegExp>> = {
+  host: /\b(203\.0\.113\.\d+:|198\.51\.100\.10:50\d{3}\b)/,
+  srflx: /\b198\.51\.100\.10:50\d{3}\b/,
+};
+
+/** A stream to there, or from there, is no media below the first, and cannot be overlooked from the second on: 5 s. */
+const STRAY_PACKETS = { none: 20, much: 250 };
+
 /** The collectd names of the counters, by call type. */
 const COUNTERS: Readonly<Record<string, string>> = {
   host_to_host: 'hosthostcalls',
@@ -77,6 +86,8 @@ describeInLab('ICE passthrough between real phones', () => {
     // The lab reads what was selected from a table that baresip leaves out of its log when it is long.
     expectChecks({ ...call, failed: call.failed.filter((check) => !/(caller|callee) selected/.test(check)) });
     expectSelected(call, type);
+    const stray = path.endsWith('-turn') ? strayPackets(call, type) : 0;
+    if (stray >= STRAY_PACKETS.none) return expectDeparture(call, type, stray);
     // Not all of these calls have their tones checked by the lab.
     const tones = call.script.output.matchAll(/([\d.]+) s is the (?:440|650) Hz tone/g);
     const seconds = [...tones].map((match) => Number(match[1]));
@@ -84,6 +95,25 @@ describeInLab('ICE passthrough between real phones', () => {
     expect(Math.min(...seconds)).toBeGreaterThan(TONE_SECONDS_MIN);
     expect(call.record).toMatchObject(optimised(type, type));
   });
+
+  /**
+   * With relays at hand baresip 1.0 may leave the path that it has selected, and then it may not be heard (the lab
+   * tells when: on a busy machine). Causeway must not say of such a call that its media took that path.
+   */
+  function expectDeparture({ record, script }: LabCall, type: string, packets: number): void {
+    if (packets < STRAY_PACKETS.much) return; // it came back to it
+    expect(record, script.output).not.toMatchObject({
+      icePassthroughCallType: `${type}_to_${type}`,
+      evidence: 'verified',
+    });
+  }
+
+  /** Of the longest stream that did not take the selected path, as captured beside the phones. */
+  function strayPackets({ script }: LabCall, type: string): number {
+    const streams = script.output.matchAll(/^ +RTP +(.*) pt .* (\d+) packets/gm);
+    const strays = [...streams].filter((match) => ELSEWHERE[type]?.test(match[1] ?? ''));
+    return Math.max(0, ...strays.map((match) => Number(match[2])));
+  }
 
   /** Each of the two sends to where the other is. */
   function expectSelected({ phoneLogs }: LabCall, type: string): void {

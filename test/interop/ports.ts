@@ -5,9 +5,10 @@ import { createServer } from 'node:net';
 
 /**
  * Below the relay range and below the range from which the kernel gives ports to clients,
- * so that nothing takes a port between the check and its use.
+ * so that nothing takes a port between the check and its use; above the last that browsers and
+ * `fetch` refuse to ask (10080: WHATWG Fetch, port blocking).
  */
-const FIRST_PORT = 10_000;
+const FIRST_PORT = 10_082;
 const LAST_PORT = 19_998;
 
 const ATTEMPTS_MAX = 200;

@@ -3,7 +3,8 @@
  * without any key used in two ways.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keysOf, readPhoneSdp } from '../../lab/phone/sdp-lines.ts';
+import { decode, SUCCESS } from '../../lab/phone/plain-stun.ts';
+import { attributeOf, keysOf, readPhoneSdp } from '../../lab/phone/sdp-lines.ts';
 import { EXTERNAL, INTERNAL } from '../kit/b2bua-node.ts';
 import type { LineOptions, Phone } from '../kit/b2bua-phone.ts';
 import { B2buaSim, type SimCall } from '../kit/b2bua-sim.ts';
@@ -33,6 +34,10 @@ function phones(caller: LineOptions = ICE, callee: LineOptions = NO_ICE): void {
 /** Keys that are in force towards a phone, as text. */
 function keysTold(phone: Phone): string[] {
   return keysOf(phone.line.remote ?? readPhoneSdp('')[0] ?? never()).map(({ text }) => text);
+}
+
+function isToldOfIce({ line }: Phone): boolean {
+  return attributeOf(line.remote ?? never(), 'ice-ufrag') !== undefined;
 }
 
 function never(): never {
@@ -168,6 +173,18 @@ describe('a call that passed through', () => {
     expect(sim.converse(a.audio, music.audio)).toEqual([]);
   });
 
+  it('and is put on hold without ICE passes through again when it is resumed', () => {
+    phones(ICE, ICE);
+    call.setUp();
+    a.line.options = NO_ICE;
+    call.negotiate(a, b);
+    expect(call.converse()).toEqual([]);
+    a.line.options = ICE;
+    call.negotiate(a, b);
+    const { sent, received } = onWire(a, b);
+    expect(received).toEqual(sent);
+  });
+
   it('and whose zones let pass what an offer without ICE brings goes on with keys of ours', () => {
     phones(ICE, ICE);
     call.setUp();
@@ -177,6 +194,50 @@ describe('a call that passed through', () => {
     expect(call.converse()).toEqual([]);
     a.line.options = ICE;
     call.negotiate(a, b);
+    expect(call.converse()).toEqual([]);
+  });
+});
+
+describe('a side that offered without ICE', () => {
+  it('is not offered it when the other side changes something: keys and addresses stay', () => {
+    phones(NO_ICE, ICE);
+    call.setUp();
+    expect(call.converse()).toEqual([]);
+    const keys = keysTold(a);
+    call.negotiate(b, a);
+    expect(keysTold(a)).toContain(keys[0]);
+    expect(isToldOfIce(a)).toBe(false);
+    expect(call.converse()).toEqual([]);
+  });
+
+  it('and then with it, is passed on what the other side offers', () => {
+    phones(NO_ICE, ICE);
+    call.setUp();
+    a.line.options = ICE;
+    call.negotiate(a, b);
+    call.negotiate(b, a);
+    const { sent, received } = onWire(b, a);
+    expect(received).toEqual(sent);
+  });
+});
+
+describe('where the zone of the offerer does ICE', () => {
+  beforeEach(() => {
+    const zones = [EXTERNAL, INTERNAL].map((zone) => ({ ...zone, icePassthrough: true, ice: true }));
+    sim = new B2buaSim({ zones });
+    sim.expectSharedKeys();
+  });
+
+  it('it does so with us when the answer is without', () => {
+    phones(ICE, NO_ICE);
+    call.setUp();
+    expect(isToldOfIce(a)).toBe(true);
+    b.audio.say('to nobody before a check has come');
+    sim.run(50);
+    expect(a.audio.heard).toEqual([]);
+    a.audio.check({ nominates: true });
+    sim.run(50);
+    expect(a.audio.stun.map((bytes) => decode(bytes).kind)).toEqual([SUCCESS]);
     expect(call.converse()).toEqual([]);
   });
 });

@@ -24,8 +24,11 @@ import { Router } from './router.ts';
 const PRELOAD = 'dist-lab/lab/network/simulated/preload.js';
 /** Programs that do not end when asked are killed after it. */
 const GRACE_MS = 1000;
-/** Below those that systems give to clients, who could take one before its node does. */
-const ADMIN_PORTS = [10_000, 30_000] as const;
+/**
+ * Below those that systems give to clients, who could take one before its node does; above the last that browsers and
+ * `fetch` refuse to ask (10080: WHATWG Fetch, port blocking).
+ */
+const ADMIN_PORTS = [10_081, 30_000] as const;
 const ADMIN_HOST = '127.0.0.1';
 
 type AdminPorts = Readonly<Record<'edge' | 'core', number>>;

@@ -7,7 +7,7 @@ import {
   BARESIP_SRFLX_TURN,
   LINPHONE_RELAY,
 } from './classification-lab.ts';
-import { B2BUA, first, flow, type Sight, selected, setUp, update } from './classification-sdp.ts';
+import { B2BUA, first, flow, oneWay, type Sight, selected, setUp, update } from './classification-sdp.ts';
 
 const LEFT: Sight = { media: 'left' };
 const THROUGH: Sight = { media: 'through' };
@@ -89,6 +89,13 @@ const CONTRADICTED: readonly Case[] = [
     steps: call('srflx 203.0.113.2:5000', 'srflx 203.0.113.6:6000'),
     sight: { media: 'left', flows: [flow('198.51.100.10:24000', '203.0.113.6:6000')] },
     callType: 'srflx_to_srflx',
+    evidence: 'contradicted',
+  },
+  {
+    name: 'signalled direct, yet one of the two sends to a relay of the other',
+    steps: call('host 192.168.1.11:5000', 'host 192.168.1.12:6000'),
+    sight: { media: 'left', flows: [oneWay('198.51.100.10:26000', '203.0.113.2:5000')] },
+    callType: 'host_to_host',
     evidence: 'contradicted',
   },
   {

@@ -144,7 +144,12 @@ export function swappedSight(sight: Sight): Sight {
 
 /** Media between two relayed addresses, or a relay and its peer, as the allocations show it. */
 export function flow(relay: string, peer: string): RelayFlow {
-  return { relay, peer };
+  return { relay, peer, isOneWay: false };
+}
+
+/** Media that a relay carried to its peer, or from it, and nothing the other way. */
+export function oneWay(relay: string, peer: string): RelayFlow {
+  return { relay, peer, isOneWay: true };
 }
 
 /** A phone with one address of each type that it is given. */

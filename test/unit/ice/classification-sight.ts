@@ -12,6 +12,7 @@ import {
   first,
   flow,
   type LineSpec,
+  oneWay,
   type Phone,
   type Sight,
   sdp,
@@ -34,6 +35,26 @@ const RELAYED: readonly Case[] = [
     callType: 'srflx_to_relay',
     evidence: 'verified',
     signalled: 'undecided',
+  },
+  {
+    name: 'a relay that carries one way alone: the other way may be another',
+    steps: setUp(first(ALICE), first(BOB)),
+    sight: { media: 'left', flows: [oneWay('198.51.100.10:24000', '203.0.113.6:6000')] },
+    callType: 'srflx_to_relay',
+    evidence: 'unknown',
+  },
+  {
+    name: 'a relay that carries both ways, beside one that carries one way',
+    steps: setUp(first(ALICE), first(BOB)),
+    sight: {
+      media: 'left',
+      flows: [
+        flow('198.51.100.10:24000', '203.0.113.6:6000'),
+        oneWay('198.51.100.10:26000', '203.0.113.2:5000'),
+      ],
+    },
+    callType: 'srflx_to_relay',
+    evidence: 'verified',
   },
   {
     name: 'a relay that carries to a host candidate of the other side',

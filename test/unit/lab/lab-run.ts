@@ -116,7 +116,7 @@ function runOf(end: (row: CallRow) => CallRow): LabEvent[] {
     if (i === 0) events.push({ event: 'note', text: 'nobody touches anything' });
     calls.push(...stories.map((story) => story.at(-1) as CallRow));
   }
-  const rows: MetricRow[] = METRICS.map(([label, value]) => ({ name: label, label, value }));
+  const rows: MetricRow[] = METRICS.map(([label, value]) => ({ label, value }));
   const times = { startTime: '2026-03-01T10:00:00.000Z', endTime: '2026-03-02T10:00:00.000Z' };
   events.push({ event: 'metrics', ...times, rows, isRight: true, problems: [] });
   const problems = calls.flatMap((row) =>

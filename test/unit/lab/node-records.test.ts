@@ -88,9 +88,17 @@ describe('the metrics', () => {
     const [first, second] = [record(), record({ icePassthroughCallType: 'none' })];
     answers = {
       [HISTORY]: [{ calls: [second, first] }],
-      '/api/ice-metrics': [{ current: counters(second), history: [counters(first)] }],
+      '/api/ice-metrics': [
+        {
+          current: { ...counters(second), startTime: 's2', endTime: 'e2' },
+          history: [{ ...counters(first), startTime: 's1', endTime: 'e1' }],
+        },
+      ],
     };
-    expect(await records.metrics()).toMatchObject({ startTime: 's', endTime: 'e', problems: [] });
+    const { startTime, endTime, rows, problems } = await records.metrics();
+    expect({ startTime, endTime, problems }).toEqual({ startTime: 's1', endTime: 'e2', problems: [] });
+    expect(rows).toContainEqual({ label: 'B2BUA connected calls', value: 2 });
+    expect(rows).toContainEqual({ label: 'Host to relay', value: 1 });
   });
 
   it('tell what does not add up', async () => {

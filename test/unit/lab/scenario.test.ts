@@ -151,7 +151,7 @@ const REFUSED: readonly (readonly [text: string, line: string])[] = [
   ['title: T', 'steps: is required and must be a list of 1 to 50 steps'],
   ['{ title: T, steps: [] }', 'steps: must be a list of 1 to 50 steps: got []'],
   [scenario('', 'step: 1'), 'step: unknown key; did you mean steps?'],
-  [scenario('', 'talkSeconds: 0'), 'talkSeconds: must be a number from 1 to 3600: got 0'],
+  [scenario('', 'talkSeconds: 2'), 'talkSeconds: must be a number from 3 to 3600: got 2'],
   [scenario('calls: []'), 'steps[0].calls: must be a list of 1 to 20 calls: got []'],
   [
     scenario(`calls: [${Array(21).fill(CALL).join()}]`),

@@ -36,7 +36,7 @@ describe('the metrics', () => {
   it('are those that are not 0, and all call types', () => {
     const event = labRun().find((one) => one.event === 'metrics');
     expect(event && metricsLines(event, withoutColours)).toEqual([
-      'ICE metrics of the interval 2026-03-01 10:00 to 2026-03-02 10:00 UTC',
+      'ICE metrics, 2026-03-01 10:00 to 2026-03-02 10:00 UTC',
       '  B2BUA connected calls                             4',
       '  Calls with optimized ICE media paths              3',
       '  Host to host                                      1',

@@ -49,7 +49,7 @@ describe('the view in lines', () => {
       3  homeA     desk      none            none            verified  right     unharmed                0.0/0.0 %  through the media plane                             400/400  400/400  endpoint-independent, –    full, none
       4  internet  homeB     host_to_relay   host_to_relay   verified  right     recovered after 2.0 s   0.0/0.0 %  host 192.0.2.50:40000 ↔ relay 198.51.100.10:24002   17/17    400/400  –, udp-blocked             both full
 
-      ICE metrics of the interval 2026-03-01 10:00 to 2026-03-02 10:00 UTC
+      ICE metrics, 2026-03-01 10:00 to 2026-03-02 10:00 UTC
         B2BUA connected calls                             4
         Calls with optimized ICE media paths              3
         Host to host                                      1

@@ -66,7 +66,7 @@ describe('the live view', () => {
       3  homeA     desk      none            none            verified  right     0.0/0.0 %
       4  internet  homeB     host_to_relay   host_to_relay   verified  right     0.0/0.0 %
 
-      ICE metrics of the interval 2026-03-01 10:00 to 2026-03-02 10:00 UTC
+      ICE metrics, 2026-03-01 10:00 to 2026-03-02 10:00 UTC
         B2BUA connected calls                             4
         Calls with optimized ICE media paths              3
         Host to host                                      1

@@ -131,11 +131,15 @@ describe('a call that ended on two relays of ours', () => {
 });
 
 describe('what went through relays', () => {
-  it('is media only if it went both ways, and more than checks and consent', () => {
-    const oneWay = { address: 'r', active: true, peers: [{ address: 'p', toPeer: 500, fromPeer: 0 }] };
-    expect(relayFlows(new Map([['r', oneWay]]))).toEqual([]);
-    expect(relayFlows(new Map([['r', evidence('r', 'p', 19)]]))).toEqual([]);
-    expect(relayFlows(new Map([['r', evidence('r', 'p', 20)]]))).toEqual([{ relay: 'r', peer: 'p' }]);
+  it.each([
+    ['checks and consent', 19, 19, []],
+    ['media both ways', 20, 20, [{ relay: 'r', peer: 'p', isOneWay: false }]],
+    ['what one side said before it changed over', 249, 19, []],
+    ['media to the peer alone', 250, 19, [{ relay: 'r', peer: 'p', isOneWay: true }]],
+    ['media from the peer alone', 0, 250, [{ relay: 'r', peer: 'p', isOneWay: true }]],
+  ])('is told by its packets: %s', (_, toPeer, fromPeer, flows) => {
+    const answer = { address: 'r', active: true, peers: [{ address: 'p', toPeer, fromPeer }] };
+    expect(relayFlows(new Map([['r', answer]]))).toEqual(flows);
   });
 
   it('is not known if somebody did not answer', () => {
