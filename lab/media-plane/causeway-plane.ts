@@ -188,7 +188,7 @@ function coreZones(): object[] {
   return [
     {
       ...{ id: 1, name: 'traversal', kind: 'traversal', address: CORE, signalling: 'tls' },
-      ...{ mediaEncryption: 'force', aesGcm: true, icePassthrough: true },
+      ...{ mediaEncryption: 'force', aesGcm: true, ice: true, icePassthrough: true },
     },
     { id: 2, name: 'internal', kind: 'neighbor', address: CORE, signalling: 'tcp', mediaEncryption: 'off' },
   ];
@@ -198,7 +198,7 @@ function singleZones(): object[] {
   return [
     {
       ...{ id: 1, name: 'external', kind: 'traversal', address: EDGE_OUTSIDE, signalling: 'tls' },
-      ...{ mediaEncryption: 'force', aesGcm: true, icePassthrough: true },
+      ...{ mediaEncryption: 'force', aesGcm: true, ice: true, icePassthrough: true },
     },
     {
       ...{ id: 2, name: 'internal', kind: 'neighbor', address: EDGE_INSIDE, signalling: 'tcp' },

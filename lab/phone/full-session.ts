@@ -25,6 +25,7 @@ export class FullSession implements PhoneSession {
   readonly iceOptions = 'ice2';
   readonly #bases: PhoneBases;
   readonly #agent: IceAgent;
+  readonly #isControlling: boolean;
   #remote: ReadDescription | undefined;
   /** Without ICE, media goes from the default candidate. */
   #plainBase: PhoneBases['host'];
@@ -33,7 +34,7 @@ export class FullSession implements PhoneSession {
     this.#bases = bases;
     this.#plainBase = bases.host;
     this.#agent = new IceAgent({ clock: SYSTEM_CLOCK, bases: [bases], randomBytes, timing: TIMING });
-    this.#agent.isControlling = isControlling;
+    this.#isControlling = isControlling;
     this.#agent.formCandidates();
     this.#agent.onSelected = () => this.#agent.bindChannels();
     this.#agent.onMedia = (bytes, _component, _base, from) => media.received(bytes, from);
@@ -86,6 +87,7 @@ export class FullSession implements PhoneSession {
     if (!remote.credentials) return;
     const { ufrag, pwd } = remote.credentials;
     if (known && (known.ufrag !== ufrag || known.pwd !== pwd)) agent.forgetRemote();
+    agent.isControlling = this.#isControlling || remote.isLite;
     agent.setRemote(remote.credentials, remote.candidates);
     agent.start();
   }

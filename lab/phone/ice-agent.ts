@@ -1,7 +1,7 @@
 /**
  * A full ICE agent without sockets and timers of its own, written from RFC 8445 alone: it pairs candidates, checks
  * all pairs, nominates (regular nomination, §8.1.1), and keeps consent fresh (RFC 7675). Freezing is left out: a
- * check list has one stream and few pairs; so is the repair of role conflicts: who called controls.
+ * check list has one stream and few pairs; so is the repair of role conflicts: who called controls, or who is not lite.
  */
 import {
   type AgentCandidate,

@@ -36,6 +36,8 @@ export interface ReadDescription {
   readonly rtcp: TransportAddress;
   readonly keys: readonly OfferedKey[];
   readonly credentials: AgentCredentials | undefined;
+  /** Its ICE agent only answers: the other one controls (RFC 8445 §6.1.1). */
+  readonly isLite: boolean;
   readonly candidates: readonly AgentCandidate[];
   /** `1 192.0.2.1 5000`. */
   readonly remoteCandidates: readonly string[];
@@ -84,6 +86,7 @@ export function readIceSdp(text: string): ReadDescription {
     rtcp: isRtcpMuxed ? rtp : rtcpPlaceOf(line),
     keys: keysOf(line),
     credentials: ufrag === undefined || pwd === undefined ? undefined : { ufrag, pwd },
+    isLite: /^a=ice-lite\r?$/m.test(text),
     candidates: valuesOf(line, 'candidate').map(readCandidate),
     remoteCandidates: valuesOf(line, 'remote-candidates').flatMap(
       (value) => value.match(/\d+ \S+ \d+/g) ?? [],

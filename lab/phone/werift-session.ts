@@ -93,7 +93,8 @@ export class WeriftSession implements PhoneSession {
     if (!remote.credentials || this.#startedMs !== undefined) return;
     this.#startedMs = SYSTEM_CLOCK.nowMs;
     const { ufrag: usernameFragment, pwd: password } = remote.credentials;
-    this.#connection.setRemoteParams({ iceLite: false, usernameFragment, password });
+    this.#connection.setRemoteParams({ iceLite: remote.isLite, usernameFragment, password });
+    if (remote.isLite) this.#connection.iceControlling = true; // werift leaves that to its user
     const isLent = ({ priority }: AgentCandidate): boolean =>
       this.#isControlling && priority <= LENT_PRIORITY_MAX;
     void this.#add(remote.candidates.filter((candidate) => !isLent(candidate)));

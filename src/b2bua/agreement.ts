@@ -14,6 +14,9 @@ import type { B2buaCrypto, B2buaSettings } from './settings.ts';
 import { SrtpReceiver } from './srtp/srtp-receiver.ts';
 import { SrtpSender } from './srtp/srtp-sender.ts';
 
+/** So long a packet may be on its way, and so long an offerer that moves may wait for the answer. */
+const LEAVING_MS = 500;
+
 export interface AgreementParts {
   readonly io: DatagramIo;
   readonly mediaCrypto: MediaCrypto;
@@ -168,7 +171,7 @@ export class Agreement {
     component.isLearned = component.isSettled = component.isChecked = false;
     // Nothing is sent to a null address (see `forward`), but who was heard may go on, with music perhaps.
     if (line.remote?.isNullAddress) return;
-    this.#setSignalled(component, line, address, { request, isNewcomer });
+    this.#setSignalled(component, line, address, { request, isNewcomer, nowMs });
     if (component.isMultiplexed) this.#parts.ports.route(component, before);
   }
 
@@ -176,7 +179,7 @@ export class Agreement {
     component: Component,
     line: Line,
     address: TransportAddress | undefined,
-    { request, isNewcomer }: Pick<Terms, 'request'> & { readonly isNewcomer: boolean },
+    { request, isNewcomer, nowMs }: Pick<Terms, 'request' | 'nowMs'> & { readonly isNewcomer: boolean },
   ): void {
     const { endpoints } = this.#parts.io;
     const row = endpoints.acquire();
@@ -187,14 +190,16 @@ export class Agreement {
       return;
     }
     const { remote, signalled } = component;
-    if (isNewcomer && remote >= 0 && !endpoints.equals(remote, row)) component.forsake(endpoints);
+    const isElsewhere = remote >= 0 && !endpoints.equals(remote, row);
     const isSame = signalled >= 0 && endpoints.equals(signalled, row) && !request.flags.has('reset');
-    if (isSame && component.remote >= 0) {
+    if (isSame && remote >= 0 && !(isNewcomer && isElsewhere)) {
       endpoints.release(row); // what was learned of it stays
       // Who says that he will not speak need not be looked for: whoever did would be another.
       if (isSilent(line)) component.latchUntilMs = 0;
       return;
     }
+    if (isElsewhere) component.leave(endpoints, isNewcomer);
+    component.leavingUntilMs = nowMs + LEAVING_MS;
     if (signalled >= 0) endpoints.release(signalled);
     component.signalled = row;
     component.heardMs = -1;

@@ -30,13 +30,14 @@ export class Component {
   readonly addressPlace: number;
   readonly isMultiplexed: boolean;
 
-  /**
-   * Rows of one's own: where to send to, where the SDP said to, and where one listened who answered here
-   * before (a fork). -1: nowhere.
-   */
+  /** Rows of one's own: where to send to, where the SDP says to, and where to before the SDP said otherwise. -1: nowhere. */
   remote = -1;
   signalled = -1;
-  forsaken = -1;
+  former = -1;
+  /** {@link former} is where another user agent listened (a fork), who must not come back. */
+  isFormerBarred = false;
+  /** Until when what comes from {@link former} may have been on its way, monotonic ms. */
+  leavingUntilMs = 0;
 
   /** Until when an unencrypted stream's address may be learned, monotonic ms. */
   latchUntilMs = 0;
@@ -116,12 +117,23 @@ export class Component {
     return true;
   }
 
-  /** Sends no more to whom it followed: another has taken his place, and must not lose it to him again. */
-  forsake(book: EndpointBook): void {
+  /** Sends no more to where it did: the side is elsewhere now, or another is in its place (`isBarred`). */
+  leave(book: EndpointBook, isBarred: boolean): void {
     if (this.remote < 0) return;
-    if (this.forsaken >= 0) book.release(this.forsaken);
-    this.forsaken = this.remote;
+    if (this.former >= 0) book.release(this.former);
+    this.former = this.remote;
     this.remote = -1;
+    this.isFormerBarred = isBarred;
+  }
+
+  isFormer(book: EndpointBook, row: number): boolean {
+    return this.former >= 0 && book.equals(this.former, row);
+  }
+
+  /** The side is sent to where a packet of its own came from, and not the SDP alone says that it is there. */
+  hasBeenFound(book: EndpointBook): boolean {
+    if (this.remote < 0) return false;
+    return this.isChecked || this.heardMs >= 0 || this.isFormer(book, this.remote);
   }
 
   /** Notes that the side sends from `row` too; the oldest of such places gives way. */
@@ -150,8 +162,8 @@ export class Component {
   unfollow(book: EndpointBook): void {
     for (const row of this.shown ?? []) if (row >= 0) book.release(row);
     this.shown = undefined;
-    for (const row of [this.remote, this.signalled, this.forsaken]) if (row >= 0) book.release(row);
-    this.remote = this.signalled = this.forsaken = -1;
+    for (const row of [this.remote, this.signalled, this.former]) if (row >= 0) book.release(row);
+    this.remote = this.signalled = this.former = -1;
     this.heardMs = -1;
   }
 }

@@ -215,8 +215,7 @@ export class MediaPath {
     const { endpoints } = this.#io;
     if (!this.#isRemote(component, source)) {
       if (component.isChecked && !isNomination) return component.show(endpoints, source);
-      const wasHere = component.isChecked || component.isLearned;
-      if (wasHere && component.remote >= 0) component.show(endpoints, component.remote);
+      if (component.hasBeenFound(endpoints)) component.show(endpoints, component.remote);
       this.#latch(component, source);
     }
     component.isChecked = component.isSettled = true;
@@ -253,11 +252,15 @@ export class MediaPath {
 
   /**
    * Whether an unauthenticated packet may come from `source`. The signalled address goes before any other,
-   * whenever it is first heard; another may be learned once, in a short time after the SDP; then it stays.
+   * whenever it is first heard; another may be learned once, in a short time after the SDP; then it stays. Where the
+   * side was before that SDP does not count as learned, and at first not as heard: packets that were still on their
+   * way come from there.
    */
   #admit(component: Component, source: number, isKnown: boolean): boolean {
-    if (isKnown) component.heardMs = this.nowMs;
-    if (component.isSettled) return isKnown;
+    if (component.isSettled || (isKnown && component.isLearned)) {
+      if (isKnown) component.heardMs = this.nowMs;
+      return isKnown;
+    }
     const { signalled } = component;
     const { endpoints } = this.#io;
     if (component.isFixed) return signalled >= 0 && endpoints.sameAddress(signalled, source);
@@ -265,20 +268,21 @@ export class MediaPath {
     const isSignalled = signalled >= 0 && endpoints.equals(signalled, source);
     if (!isKnown) {
       if (!isSignalled && !this.#mayLearn(component, source)) return false;
-      component.heardMs = this.nowMs;
       this.#latch(component, source);
     }
-    component.isLearned = true;
+    const isLeaving = !isSignalled && component.isFormer(endpoints, source);
+    if (!isLeaving || this.nowMs >= component.leavingUntilMs) component.heardMs = this.nowMs;
+    component.isLearned = !isLeaving;
     component.isSettled = isSignalled;
     return true;
   }
 
   /** Nobody takes the place of one who is speaking, and one who has given way to another does not come back. */
   #mayLearn(component: Component, source: number): boolean {
-    const { heardMs, forsaken } = component;
+    const { heardMs } = component;
     if (component.isLearned || this.nowMs > component.latchUntilMs) return false;
     if (heardMs >= 0 && this.nowMs - heardMs < SPEAKING_MS) return false;
-    return forsaken < 0 || !this.#io.endpoints.equals(forsaken, source);
+    return !component.isFormerBarred || !component.isFormer(this.#io.endpoints, source);
   }
 
   /**

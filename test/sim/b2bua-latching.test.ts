@@ -153,6 +153,56 @@ describe('a plain leg', () => {
     expect(call.converse()).toEqual([]);
   });
 
+  it('behind a NAT that moves with its SDP is found there, though packets come late from where it was', () => {
+    const call = callFrom({ sdpAddress: '192.168.1.10' });
+    expect(call.converse()).toEqual([]);
+    const before = phone.audio.rtpPlace;
+    phone.audio.move({ address: '203.0.113.10', port: before.port + 100 });
+    call.negotiate(phone, other);
+    sim.stranger(before.address, before.port).send(forged(), port());
+    sim.run(20);
+    expect(call.converse()).toEqual([]);
+    expect(listeners()).toEqual(PHONE_HEARS);
+    sim.run(1000);
+    stranger.send(forged(), port());
+    sim.run(50);
+    expect(listeners()).toEqual(PHONE_HEARS);
+  });
+
+  it('behind a NAT that moves late with its SDP is found there all the same, and a stranger is not', () => {
+    const call = callFrom({ sdpAddress: '192.168.1.10' });
+    expect(call.converse()).toEqual([]);
+    phone.sdpAddress = '192.168.1.11';
+    call.negotiate(phone, other);
+    for (let i = 0; i < 40; i++) {
+      phone.audio.say('still from there');
+      sim.run(20);
+    }
+    stranger.send(forged(), port());
+    sim.run(20);
+    expect(listeners()).toEqual(PHONE_HEARS);
+    phone.move('203.0.113.99');
+    sim.run(500);
+    call.converse();
+    expect(call.converse()).toEqual([]);
+  });
+
+  it('behind a NAT that stays where it is, whatever a new SDP says, is heard and sent to', () => {
+    const call = callFrom({ sdpAddress: '192.168.1.10' });
+    expect(call.converse()).toEqual([]);
+    phone.sdpAddress = '192.168.1.11';
+    call.negotiate(phone, other);
+    sim.run(500);
+    expect(call.converse()).toEqual([]);
+    stranger.send(forged(), port());
+    sim.run(50);
+    expect(listeners()).toEqual(PHONE_HEARS);
+    sim.run(LATCH_MS);
+    stranger.send(forged(), port());
+    sim.run(50);
+    expect(listeners()).toEqual(PHONE_HEARS);
+  });
+
   it('behind a NAT that is talking is not taken over when a re-offer opens its window', () => {
     const call = callFrom({ sdpAddress: '192.168.1.10' });
     call.converse();
