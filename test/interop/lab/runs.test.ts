@@ -15,7 +15,7 @@ import { StatusPages } from './status-pages.ts';
 
 /** Nothing waits for these: they end what hangs. */
 const RUN_MS_MAX = 200_000;
-const FAULTS_MS_MAX = 400_000;
+const LONG_RUN_MS_MAX = 400_000;
 
 /** Of the lab itself, and of its ten places and routers. Those of the trial before it may be seen too. */
 const NETWORKS_MIN = 11;
@@ -60,7 +60,7 @@ const LOSSY = 10;
 
 it.concurrent.for(['namespaces', 'simulated'] as const)(
   'faults, on the network of %s: some calls are not harmed, the others recover',
-  { timeout: FAULTS_MS_MAX },
+  { timeout: LONG_RUN_MS_MAX },
   async (network, context) => {
     const rig = newRig(context);
     const { calls } = await rig.result('--scenario', 'faults', '--network', network);
@@ -76,6 +76,26 @@ it.concurrent.for(['namespaces', 'simulated'] as const)(
     for (const end of endsOf(rowOf(calls, LOSSY))) {
       expect(end.lossPercent).toBeGreaterThan(3);
       expect(end.lossPercent).toBeLessThan(25);
+    }
+  },
+);
+
+it.concurrent.for(['namespaces', 'simulated'] as const)(
+  'pairs of NATs, on the network of %s: each the best path that it leaves',
+  { timeout: LONG_RUN_MS_MAX },
+  async (network, context) => {
+    const rig = newRig(context);
+    const { calls, problems } = await rig.result('--scenario', 'nats', '--network', network);
+    expectNetworks(rig, network);
+    expect(problems).toEqual([]);
+    expect(calls).toHaveLength(13);
+    for (const { title, got, expected, evidence, isRight } of calls) {
+      expect({ title, got, evidence, isRight }).toEqual({
+        title,
+        got: expected,
+        evidence: 'verified',
+        isRight: true,
+      });
     }
   },
 );
