@@ -219,7 +219,7 @@ class MediaWorker {
       case 'remove-user':
         return this.#turn?.removeUser(request.name) ?? 0;
       case 'ng':
-        return this.#command(request.dictionary, nowMs);
+        return this.#command(request.json, nowMs);
       case 'peer-relays':
         this.#b2bua?.calls.own.setPeerRelays(request.ranges);
         return null;
@@ -238,9 +238,9 @@ class MediaWorker {
     }
   }
 
-  #command(dictionary: NgDictionary, nowMs: number): NgDictionary {
+  #command(json: string, nowMs: number): string {
     if (!this.#b2bua) throw new Error('this worker has no calls');
-    const reply = this.#b2bua.command(dictionary, nowMs);
+    const reply = JSON.stringify(this.#b2bua.command(JSON.parse(json) as NgDictionary, nowMs));
     // What a command closed may have had packets queued, and its rows are free for the next one only then.
     this.#engine.flush();
     return reply;

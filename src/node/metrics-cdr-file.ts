@@ -56,28 +56,32 @@ export class CdrFiles {
 
   async #write(lines: readonly string[]): Promise<void> {
     const { fileBytes } = this.#options;
-    let part = '';
+    let part: string[] = [];
+    let partBytes = 0;
     for (const line of lines) {
       const text = `${line}\n`;
+      const textBytes = Buffer.byteLength(text);
       this.#file ??= await this.#open();
-      const sizeBytes = this.#sizeBytes + Buffer.byteLength(part);
-      if (sizeBytes > 0 && sizeBytes + Buffer.byteLength(text) > fileBytes) {
-        await this.#append(part);
-        part = '';
+      const sizeBytes = this.#sizeBytes + partBytes;
+      if (sizeBytes > 0 && sizeBytes + textBytes > fileBytes) {
+        await this.#append(part, partBytes);
+        part = [];
+        partBytes = 0;
         await this.#rotate();
       }
-      part += text;
+      part.push(text);
+      partBytes += textBytes;
     }
     this.#file ??= await this.#open();
-    await this.#append(part);
+    await this.#append(part, partBytes);
     if (this.#isFailing) this.#options.log.info('call detail records are written again');
     this.#isFailing = false;
   }
 
-  async #append(text: string): Promise<void> {
-    if (text === '') return;
-    await this.#file?.appendFile(text);
-    this.#sizeBytes += Buffer.byteLength(text);
+  async #append(texts: readonly string[], sizeBytes: number): Promise<void> {
+    if (sizeBytes === 0) return;
+    await this.#file?.appendFile(texts.join(''));
+    this.#sizeBytes += sizeBytes;
   }
 
   async #open(): Promise<FileHandle> {

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type AdminServer, startAdminServer } from '../admin/server.ts';
 import type { EndedCall } from '../b2bua/ended-call.ts';
+import type { NgDictionary } from '../b2bua/ng-request.ts';
 import type { B2buaSettings } from '../b2bua/settings.ts';
 import type { Config } from '../config/config.ts';
 import { configWarnings } from '../config/cross-checks.ts';
@@ -192,7 +193,10 @@ export class CausewayNode {
 function routerOf(media: MediaPlane): NgRouter {
   return new NgRouter({
     workers: media.callWorkers.map((worker) => ({
-      ng: (dictionary) => worker.ask({ command: 'ng', dictionary }),
+      ng: async (dictionary) => {
+        const reply = await worker.ask({ command: 'ng', json: JSON.stringify(dictionary) });
+        return JSON.parse(reply) as NgDictionary;
+      },
     })),
     hashSeed: media.hashSeed,
     counters: () => sumCounters(media.counters()),

@@ -1,7 +1,6 @@
 /** What the main thread and the media workers say to each other. Plain data only. */
 
 import type { CallReport } from '../b2bua/inspect.ts';
-import type { NgDictionary } from '../b2bua/ng-request.ts';
 import type { B2buaSettings, RelayRange } from '../b2bua/settings.ts';
 import type { TurnReport } from '../turn/inspect.ts';
 import type { RelayEvidence } from '../turn/relay-evidence.ts';
@@ -53,7 +52,8 @@ export type WorkerCommand =
   | { readonly command: 'relay-evidence'; readonly addresses: readonly string[] }
   | { readonly command: 'set-user'; readonly credential: TurnCredential }
   | { readonly command: 'remove-user'; readonly name: string }
-  | { readonly command: 'ng'; readonly dictionary: NgDictionary }
+  /** A dictionary, and what it is answered with, as JSON: a fifth of the price of a structured copy. */
+  | { readonly command: 'ng'; readonly json: string }
   | { readonly command: 'peer-relays'; readonly ranges: readonly RelayRange[] }
   | { readonly command: 'calls'; readonly callsMax: number }
   | { readonly command: 'call'; readonly reference: string }
@@ -66,7 +66,7 @@ export interface WorkerAnswers {
   'relay-evidence': readonly RelayEvidence[];
   'set-user': null;
   'remove-user': number;
-  ng: NgDictionary;
+  ng: string;
   'peer-relays': null;
   calls: readonly CallReport[];
   call: CallReport | null;

@@ -3,20 +3,34 @@
  * Control plane only: everything here allocates.
  */
 
+const DIGIT_0 = 0x30;
+const DOT = 0x2e;
+
 /** Parses a textual IPv4 or IPv6 address (RFC 4291 §2.2); undefined if it is neither. */
 export function parseAddress(text: string): Uint8Array | undefined {
   return text.includes(':') ? parseIPv6(text) : parseIPv4(text);
 }
 
+/** Character by character: a call's SDP has dozens of addresses. */
 function parseIPv4(text: string): Uint8Array | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
   const bytes = new Uint8Array(4);
-  for (const [i, part] of parts.entries()) {
-    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    bytes[i] = Number(part);
+  let at = 0;
+  for (let i = 0; i < 4; i++) {
+    if (i > 0 && text.charCodeAt(at++) !== DOT) return undefined;
+    const first = at;
+    let value = 0;
+    while (at < text.length) {
+      const digit = text.charCodeAt(at) - DIGIT_0;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+      at++;
+    }
+    const digits = at - first;
+    const hasLeadingZero = digits > 1 && text.charCodeAt(first) === DIGIT_0;
+    if (digits === 0 || digits > 3 || value > 255 || hasLeadingZero) return undefined;
+    bytes[i] = value;
   }
-  return bytes;
+  return at === text.length ? bytes : undefined;
 }
 
 function parseIPv6(text: string): Uint8Array | undefined {
