@@ -16,11 +16,12 @@ export const BENCODE_DEPTH_MAX = 8;
 /** Values in one message, keys not counted. */
 export const BENCODE_VALUES_MAX = 4096;
 
-/** A minus sign and the digits of 2^53. */
-const NUMBER_CHARACTERS_MAX = 17;
+/** Of 2^53. */
+const DIGITS_MAX = 16;
 /** Arguments of one call of `String.fromCharCode`. */
 const CHUNK_BYTES = 8192;
 
+const MINUS = 0x2d;
 const COLON = 0x3a;
 const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
@@ -57,6 +58,7 @@ export function emptyDictionary<Value>(): Record<string, Value> {
 
 /** Text of one character a byte: characters beyond 0xFF become their UTF-8 bytes, the others are bytes already. */
 export function byteString(text: string): string {
+  if (!/[\u0100-\uffff]/.test(text)) return text; // as nearly all are
   return text.replace(/[\u{100}-\u{10ffff}]+/gu, utf8ByteString);
 }
 
@@ -141,13 +143,21 @@ class Reader {
 
   /** The integer up to `terminator`, without leading zeros or a negative zero (BEP 3). */
   #number(terminator: number): number | undefined {
-    const end = this.#bytes.indexOf(terminator, this.at);
-    if (end < 0 || end - this.at > NUMBER_CHARACTERS_MAX) return undefined;
-    const text = latin1Text(this.#bytes.subarray(this.at, end));
-    if (!/^(?:0|-?[1-9]\d*)$/.test(text)) return undefined;
+    const bytes = this.#bytes;
+    const isNegative = u8(bytes, this.at) === MINUS;
+    const first = isNegative ? this.at + 1 : this.at;
+    let end = first;
+    let number = 0;
+    for (; end < bytes.length && end - first < DIGITS_MAX; end++) {
+      const digit = u8(bytes, end) - DIGIT_0;
+      if (digit < 0 || digit > 9) break;
+      number = number * 10 + digit;
+    }
+    const hasLeadingZero = u8(bytes, first) === DIGIT_0 && (isNegative || end - first > 1);
+    if (end === first || hasLeadingZero || u8(bytes, end) !== terminator) return undefined;
     this.at = end + 1;
-    const number = Number(text);
-    return Number.isSafeInteger(number) ? number : undefined;
+    if (!Number.isSafeInteger(number)) return undefined;
+    return isNegative ? -number : number;
   }
 }
 
