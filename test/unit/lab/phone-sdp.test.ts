@@ -49,6 +49,12 @@ describe('a description', () => {
     expect(readIceSdp(text.replace('a=rtcp-mux\r\n', '')).rtcp).toEqual(RTCP);
     expect(readIceSdp(text.replace(/a=rtcp.*\r\n/g, '')).rtcp).toEqual(RTCP); // the next port (RFC 3550 §11)
   });
+
+  it('tells of a lite agent, which leaves control to the other (RFC 8445 §6.1.1)', () => {
+    const text = writeIceSdp(DESCRIPTION);
+    expect(readIceSdp(text).isLite).toBe(false);
+    expect(readIceSdp(text.replace('t=0 0\r\n', 't=0 0\r\na=ice-lite\r\n')).isLite).toBe(true);
+  });
 });
 
 it('the default candidate is the likeliest to be reached (RFC 8445 §5.1.4)', () => {
