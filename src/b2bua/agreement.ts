@@ -194,11 +194,14 @@ export class Agreement {
     const isSame = signalled >= 0 && endpoints.equals(signalled, row) && !request.flags.has('reset');
     if (isSame && remote >= 0 && !(isNewcomer && isElsewhere)) {
       endpoints.release(row); // what was learned of it stays
+      if (nowMs >= component.leavingUntilMs) component.stay(endpoints);
       // Who says that he will not speak need not be looked for: whoever did would be another.
       if (isSilent(line)) component.latchUntilMs = 0;
       return;
     }
-    if (isElsewhere) component.leave(endpoints, isNewcomer);
+    // A place that nobody was heard at is none to leave, and `reset` or the end of a null address is no move.
+    const isMoving = signalled >= 0 && !endpoints.equals(signalled, row) && component.hasBeenFound(endpoints);
+    if (isElsewhere && (isNewcomer || isMoving)) component.leave(endpoints, isNewcomer);
     component.leavingUntilMs = nowMs + LEAVING_MS;
     if (signalled >= 0) endpoints.release(signalled);
     component.signalled = row;

@@ -120,10 +120,21 @@ export class Component {
   /** Sends no more to where it did: the side is elsewhere now, or another is in its place (`isBarred`). */
   leave(book: EndpointBook, isBarred: boolean): void {
     if (this.remote < 0) return;
-    if (this.former >= 0) book.release(this.former);
-    this.former = this.remote;
+    const keepsBarred = this.former >= 0 && this.isFormerBarred && !isBarred;
+    const forgotten = keepsBarred ? this.remote : this.former;
+    if (forgotten >= 0) book.release(forgotten);
+    if (!keepsBarred) {
+      this.former = this.remote;
+      this.isFormerBarred = isBarred;
+    }
     this.remote = -1;
-    this.isFormerBarred = isBarred;
+  }
+
+  /** The side is not leaving any more: where it is sent to is where it is. */
+  stay(book: EndpointBook): void {
+    if (this.former < 0 || this.isFormerBarred) return;
+    book.release(this.former);
+    this.former = -1;
   }
 
   isFormer(book: EndpointBook, row: number): boolean {

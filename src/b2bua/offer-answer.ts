@@ -278,7 +278,9 @@ export class OfferAnswer {
     }
     const carries = carriesOf(offered.kind, offered.mode);
     near.isWithoutIce = offer.ice === undefined;
-    if (offered.ice) far.isWithoutIce = answered.ice?.hasCandidates !== true;
+    // That it does ICE with us does not say that it would with the other side.
+    if (offered.mode !== 'terminated') far.isWithoutIce = answered.ice?.hasCandidates !== true;
+    else if (offered.ice && !answered.ice) far.isWithoutIce = true;
     if (offered.mode !== 'terminated') {
       const isPassing = offered.mode === 'relayed' || !far.isWithoutIce;
       if (!isPassing && offered.kind === 'rtp' && !isDtls(answered.protocol)) {
@@ -342,7 +344,9 @@ export class OfferAnswer {
       }))
       .find(({ offered }) => offered !== undefined);
     const own = taken && this.#keyFor(near, taken.theirs.suite);
-    const hasIce = answersIce(offerRequest, request, this.#zone(offerer), offer);
+    // Who did ICE with the other side would take new credentials for a restart, which is no answer's to make.
+    const isFirst = near.ice?.part !== 'stand-in';
+    const hasIce = isFirst && answersIce(offerRequest, request, this.#zone(offerer), offer);
     near.ice = hasIce ? this.#agentFor(near, offer) : undefined;
     far.ice = undefined;
     const isMuxed = offer.hasRtcpMux && answered.hasRtcpMux;

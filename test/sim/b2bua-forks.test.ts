@@ -160,3 +160,20 @@ describe('early media', () => {
     expect(tags.sort()).toEqual(['another', caller.tag, first.tag].sort());
   });
 });
+
+it('a fork that another has replaced does not come back when that one moves', () => {
+  phones({}, true, 'one');
+  const offered = call.offer(caller, first, TO_PLAIN);
+  call.answer(caller, first, offered);
+  sim.converse(caller.audio, first.audio);
+  const taken = sim.call(caller, second, { callId: call.id });
+  taken.answer(caller, second, offered);
+  sim.converse(caller.audio, second.audio);
+  second.sdpAddress = '192.168.1.3';
+  second.audio.move({ address: '10.0.0.22', port: second.audio.rtpPlace.port + 100 });
+  taken.negotiate(second, caller);
+  first.audio.say('first');
+  sim.run(20);
+  sim.converse(caller.audio, second.audio);
+  expect(whoHears()).toMatchObject({ first: [], second: ['caller'] });
+});

@@ -50,6 +50,14 @@ function listeners(): { phone: number; stranger: number } {
   return { phone: phone.audio.heard.length, stranger: stranger.received.length };
 }
 
+/** The phone says a packet every 20 ms. */
+function talk(milliseconds: number): void {
+  for (let ms = 0; ms < milliseconds; ms += 20) {
+    phone.audio.say('in the same place');
+    sim.run(20);
+  }
+}
+
 const PHONE_HEARS = { phone: 1, stranger: 0 };
 const STRANGER_HEARS = { phone: 0, stranger: 1 };
 
@@ -174,10 +182,7 @@ describe('a plain leg', () => {
     expect(call.converse()).toEqual([]);
     phone.sdpAddress = '192.168.1.11';
     call.negotiate(phone, other);
-    for (let i = 0; i < 40; i++) {
-      phone.audio.say('still from there');
-      sim.run(20);
-    }
+    talk(800);
     stranger.send(forged(), port());
     sim.run(20);
     expect(listeners()).toEqual(PHONE_HEARS);
@@ -185,6 +190,44 @@ describe('a plain leg', () => {
     sim.run(500);
     call.converse();
     expect(call.converse()).toEqual([]);
+  });
+
+  it('behind a NAT that moves with the second of two SDPs is found though packets from before both come late', () => {
+    const call = callFrom({ sdpAddress: '192.168.1.10' });
+    expect(call.converse()).toEqual([]);
+    const before = phone.audio.rtpPlace;
+    phone.audio.move({ address: '203.0.113.10', port: before.port + 100 });
+    for (const address of ['192.168.1.11', '192.168.1.12']) {
+      phone.sdpAddress = address;
+      call.negotiate(phone, other);
+    }
+    sim.stranger(before.address, before.port).send(forged(), port());
+    sim.run(20);
+    expect(call.converse()).toEqual([]);
+  });
+
+  it('behind a NAT that talks on through a `reset` is not taken over', () => {
+    const call = callFrom({ sdpAddress: '192.168.1.10' });
+    expect(call.converse()).toEqual([]);
+    call.negotiate(phone, other, { flags: ['reset'] });
+    talk(300);
+    stranger.send(forged(), port());
+    sim.run(20);
+    expect(listeners()).toEqual(PHONE_HEARS);
+  });
+
+  it('behind a NAT that stayed in spite of a new SDP is not taken over in a pause after a later one', () => {
+    const call = callFrom({ sdpAddress: '192.168.1.10' });
+    expect(call.converse()).toEqual([]);
+    phone.sdpAddress = '192.168.1.11';
+    call.negotiate(phone, other);
+    talk(6000);
+    call.negotiate(other, phone);
+    talk(100);
+    sim.run(700);
+    stranger.send(forged(), port());
+    sim.run(20);
+    expect(listeners()).toEqual(PHONE_HEARS);
   });
 
   it('behind a NAT that stays where it is, whatever a new SDP says, is heard and sent to', () => {

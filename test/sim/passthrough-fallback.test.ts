@@ -240,4 +240,28 @@ describe('where the zone of the offerer does ICE', () => {
     expect(a.audio.stun.map((bytes) => decode(bytes).kind)).toEqual([SUCCESS]);
     expect(call.converse()).toEqual([]);
   });
+
+  it('it does not in the place of one who has answered with ICE before: that would be a restart', () => {
+    phones(ICE, ICE);
+    call.setUp();
+    expect(call.converse()).toEqual([]);
+    const music = sim.phone({ address: '10.0.0.40', tag: b.tag, lines: [NO_ICE] });
+    call.negotiate(a, music);
+    expect(isToldOfIce(a)).toBe(false);
+    expect(sim.converse(a.audio, music.audio)).toEqual([]);
+  });
+
+  it('a side that does ICE with us, and not with the other side, is not asked for that again', () => {
+    phones(ICE, { ...ICE, attributes: ['ice-mismatch'] });
+    call.setUp();
+    b.line.options = ICE;
+    for (let round = 0; round < 3; round++) {
+      const offered = call.offer(a, b);
+      expect(offered).toContain('a=ice-lite');
+      call.answer(a, b, offered);
+      for (const { audio } of [a, b]) if (audio.localIce) audio.check({ nominates: true });
+      sim.run(50);
+      expect(call.converse()).toEqual([]);
+    }
+  });
 });
