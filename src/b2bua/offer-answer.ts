@@ -278,10 +278,8 @@ export class OfferAnswer {
     }
     const carries = carriesOf(offered.kind, offered.mode);
     near.isWithoutIce = offer.ice === undefined;
-    // That it does ICE with us does not say that it would with the other side.
-    if (offered.mode !== 'terminated') far.isWithoutIce = answered.ice?.hasCandidates !== true;
-    else if (offered.ice && !answered.ice) far.isWithoutIce = true;
     if (offered.mode !== 'terminated') {
+      far.isWithoutIce = answered.ice?.hasCandidates !== true;
       const isPassing = offered.mode === 'relayed' || !far.isWithoutIce;
       if (!isPassing && offered.kind === 'rtp' && !isDtls(answered.protocol)) {
         return this.#fallBack(exchange, index, offer, answered, pending.request);
@@ -295,6 +293,8 @@ export class OfferAnswer {
       const section = document.media[index] as SdpMedia;
       return untouchedLine(offerer, near, answered, isDirect(offered.departure, section));
     }
+    // That it does ICE with us does not say that it would with the other side.
+    if (offered.ice && !answered.ice) far.isWithoutIce = true;
     const isRtp = offered.kind === 'rtp';
     const farMux = isRtp && offered.hasRtcpMux && answered.hasRtcpMux;
     const hasOnePort = near.components.length === 1;
@@ -324,9 +324,10 @@ export class OfferAnswer {
 
   /**
    * The answer to an offer that passed through has no ICE: the line is an ordinary one from here on, also in that
-   * the offerer may do ICE with us. The answerer has the offerer's key, though, and no other. So what the offerer encrypts goes on as it is: encrypted anew by
-   * the same key, it would differ only where it must not (RFC 3711 §9.1). What the answerer sends is decrypted,
-   * and encrypted for the offerer by a key of ours. The next offer makes keys of ours for both ways.
+   * the offerer may do ICE with us. The answerer has the offerer's key, though, and no other. So what the offerer
+   * encrypts goes on as it is: encrypted anew by the same key, it would differ only where it must not (RFC 3711
+   * §9.1). What the answerer sends is decrypted, and encrypted for the offerer by a key of ours. The next offer
+   * makes keys of ours for both ways.
    */
   #fallBack(
     { offerer, answerer, request, nowMs }: Exchange,

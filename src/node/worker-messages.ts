@@ -52,7 +52,7 @@ export type WorkerCommand =
   | { readonly command: 'relay-evidence'; readonly addresses: readonly string[] }
   | { readonly command: 'set-user'; readonly credential: TurnCredential }
   | { readonly command: 'remove-user'; readonly name: string }
-  /** A dictionary, and what it is answered with, as JSON: a fifth of the price of a structured copy. */
+  /** A dictionary, and what it is answered with, as JSON: one text is copied, not a tree. */
   | { readonly command: 'ng'; readonly json: string }
   | { readonly command: 'peer-relays'; readonly ranges: readonly RelayRange[] }
   | { readonly command: 'calls'; readonly callsMax: number }
